@@ -1,0 +1,1 @@
+"""Recipes: frozen schemas, loading, overrides and fingerprints."""

@@ -1,0 +1,181 @@
+"""From YAML, flags and ``--set`` to one validated recipe, and its fingerprint.
+
+Order: the recipe's YAML over its one ``extends`` parent, then flags, then ``--set key=value``,
+then validation of the whole. Every fault is reported at once, with its key path.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.errors import BadData, NoInput, UsageError, nearest_name
+
+SCHEMA_VERSION = 1
+"""Part of every fingerprint; raised when the same recipe would give other output."""
+
+Tree = dict[str, Any]  # YAML's own data model: nested mappings of plain values
+RecipeT = TypeVar("RecipeT", bound=FrozenConfig)
+
+
+def read_yaml(path: Path) -> Tree:
+    """The mapping in a YAML file.
+
+    Raises:
+        NoInput: There is no such file.
+        BadData: It is not YAML, or not a mapping at the top.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NoInput("the recipe does not exist", place=str(path), hint="merit recipes list shows the bundled ones") from None
+    except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise BadData("the file is not valid YAML", place=f"{path}{line}", hint="check indentation and quotes") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise BadData("a recipe must be a mapping of keys to values", place=str(path))
+    return tree
+
+
+def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Tree:
+    """``child`` over ``parent``, mapping by mapping; lists are replaced whole.
+
+    >>> merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+    {'a': {'x': 1, 'y': 3}}
+    """
+    merged = dict(parent)
+    for key, value in child.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def read_recipe_tree(path: Path) -> Tree:
+    """A recipe file's mapping laid over its ``extends`` parent, which may not extend another."""
+    tree = read_yaml(path)
+    parent_name = tree.pop("extends", None)
+    if parent_name is None:
+        return tree
+    parent_path = path.parent / str(parent_name)
+    parent = read_yaml(parent_path)
+    if "extends" in parent:
+        raise UsageError("a recipe's parent may not extend another", place=str(parent_path), hint="one level of extends")
+    return merge(parent, tree)
+
+
+def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
+    """Key path and value of one ``--set`` text, split at the first ``=``.
+
+    >>> parse_override("optimiser.learning_rate=1e-3")
+    (('optimiser', 'learning_rate'), 0.001)
+    """
+    key, separator, value_text = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not separator or not all(path):
+        raise UsageError(f"cannot read the override {text!r}", place="--set", hint="write --set dotted.key=value")
+    try:
+        value = yaml.safe_load(value_text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"the value in {text!r} is not valid YAML", place=f"--set {key}", hint="quote it") from error
+    if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text; nobody who types it means text
+        try:
+            value = float(value)
+        except ValueError:
+            pass
+    return path, value
+
+
+def _nested(path: tuple[str, ...], value: Any) -> Tree:
+    for part in reversed(path):
+        value = {part: value}
+    return value  # type: ignore[no-any-return]
+
+
+def load_recipe(
+    schema: type[RecipeT],
+    path: Path | None = None,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+) -> RecipeT:
+    """One validated recipe.
+
+    Args:
+        schema: The recipe's class.
+        path: Its YAML file; None starts from the schema's defaults.
+        flags: Values given on the command line, nested like the recipe; None values are dropped.
+        overrides: ``--set`` texts, applied last.
+
+    Raises:
+        UsageError: An unknown key (the nearest is named) or an invalid value; all are listed.
+    """
+    tree = read_recipe_tree(path) if path else {}
+    tree = merge(tree, {key: value for key, value in (flags or {}).items() if value is not None})
+    for text in overrides:
+        tree = merge(tree, _nested(*parse_override(text)))
+    try:
+        return schema.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error, schema, str(path or "recipe")) from None
+
+
+def _explain(error: ValidationError, schema: type[BaseModel], place: str) -> UsageError:
+    faults, hints = [], []
+    for fault in error.errors():
+        location = [str(part) for part in fault["loc"]]
+        key = ".".join(location)
+        if fault["type"] == "extra_forbidden":
+            near = nearest_name(location[-1], _known_keys(schema, location[:-1]))
+            faults.append(f"unknown key {key!r}")
+            if near:
+                hints.append(f"did you mean {'.'.join([*location[:-1], near])!r}?")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            faults.append(f"{key or 'recipe'} = {fault['input']!r}: {message[0].lower()}{message[1:]}")
+    return UsageError("; ".join(faults), place=place, hint=" ".join(hints) or "merit recipes show lists every key")
+
+
+def _known_keys(schema: type[BaseModel], location: Sequence[str]) -> list[str]:
+    """Field names of the model that ``location`` leads to, through unions and tuples."""
+    candidates = [schema]
+    for part in location:
+        deeper: list[type[BaseModel]] = []
+        for candidate in candidates:
+            if part in candidate.model_fields:
+                deeper += _models_in(candidate.model_fields[part].annotation)
+        candidates = deeper or candidates  # a union's tag or a list index stays where it is
+    return sorted({name for candidate in candidates for name in candidate.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType, tuple) or get_args(annotation):
+        return [model for inner in get_args(annotation) for model in _models_in(inner)]
+    return []
+
+
+def resolved(recipe: BaseModel) -> Tree:
+    """The recipe as plain data, every default written out."""
+    return recipe.model_dump(mode="json")
+
+
+def fingerprint(recipe: BaseModel | Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """Twelve hexadecimal digits that name a recipe together with its inputs.
+
+    Args:
+        recipe: A recipe, or its resolved tree.
+        inputs: Name of each input to the hash of its contents.
+    """
+    tree = resolved(recipe) if isinstance(recipe, BaseModel) else dict(recipe)
+    text = json.dumps({"recipe": tree, "inputs": dict(inputs), "schema": SCHEMA_VERSION}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Files: audio, JSON lines, atomic writes, ledgers, run folders, checkpoints, weights."""

@@ -1,0 +1,79 @@
+"""Outputs that appear whole or not at all."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from merit_cli.errors import Unavailable
+
+_NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+_NO_WAY = {errno.EACCES: "is not writable", errno.EPERM: "is not writable", errno.EROFS: "is on a read-only file system"}
+
+
+def cannot_write(path: Path, error: OSError) -> Unavailable:
+    """The error to raise where writing to ``path`` failed."""
+    if error.errno in _NO_ROOM:
+        return Unavailable(_NO_ROOM[error.errno], place=str(path), hint="free some space and run the same command again")
+    reason = _NO_WAY.get(error.errno or 0, f"cannot be written: {error.strerror or error}")
+    return Unavailable(f"the output {reason}", place=str(path), hint="choose another place with --output")
+
+
+def make_folder(path: Path) -> Path:
+    """``path`` as an existing folder.
+
+    Raises:
+        Unavailable: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its name when the block ends well.
+
+    The temporary name keeps the suffix, because writers choose the format by it.
+
+    Raises:
+        Unavailable: The folder is not writable or the disk is full.
+    """
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.stem[:80]}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write ``contents``."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(contents)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON; NaN is refused, since JSON has none."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_yaml(path: Path, value: Any) -> None:
+    """Write ``value`` as block-style YAML, keys in their own order."""
+    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True))

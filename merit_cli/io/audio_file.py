@@ -1,0 +1,206 @@
+"""Audio files in and out, through soundfile: segment reads, soxr resampling, stated channel policy."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from merit_cli.errors import BadData, NoInput
+from merit_cli.io.atomic import atomic_path
+
+FloatArray = npt.NDArray[np.float32]
+Channels = Literal["mix", "first"]
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf", ".au"})
+PCM16_FULL_SCALE = 32768.0
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says.
+
+    Args:
+        sample_rate: In Hz.
+        num_channels: As stored.
+        num_samples: Per channel.
+        subtype: soundfile's name of the encoding, such as ``PCM_16``.
+    """
+
+    sample_rate: int
+    num_channels: int
+    num_samples: int
+    subtype: str
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A mono signal (N,) in float32, full scale 1.0, with its rate and what was done to it."""
+
+    samples: FloatArray
+    sample_rate: int
+    notes: tuple[str, ...] = ()
+
+
+def audio_info(path: Path) -> AudioInfo:
+    """The header of an audio file.
+
+    Raises:
+        NoInput: There is no such file.
+        BadData: It is empty, truncated or not audio.
+    """
+    _check_file(path)
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise BadData("the file is not audio that can be read", place=str(path), hint=_library_words(error)) from None
+    _check_not_truncated(path)
+    if info.frames <= 0:
+        raise BadData("the file holds no samples", place=str(path))
+    return AudioInfo(info.samplerate, info.channels, info.frames, info.subtype)
+
+
+def read_audio(
+    path: Path,
+    *,
+    sample_rate: int | None = None,
+    start: int = 0,
+    num_samples: int | None = None,
+    channels: Channels = "mix",
+) -> Audio:
+    """Samples of a file, or of a segment of it, as mono float32.
+
+    Args:
+        path: The file.
+        sample_rate: Wanted rate in Hz, reached by soxr HQ; None keeps the file's.
+        start: First sample to read, counted at the file's own rate.
+        num_samples: How many to read, at the file's own rate; None reads to the end.
+        channels: ``mix`` averages all channels, ``first`` takes the first.
+
+    Returns:
+        The signal; `Audio.notes` says whether it was resampled or mixed down.
+
+    Raises:
+        NoInput: There is no such file.
+        BadData: It is empty, truncated, not audio, or holds NaN or infinite samples.
+    """
+    info = audio_info(path)
+    samples = _read_segment(path, info, start, num_samples)
+    notes = []
+    if info.num_channels > 1:
+        samples = samples.mean(axis=1, dtype=np.float32) if channels == "mix" else samples[:, 0]
+        notes.append(f"{info.num_channels} channels: {'mean' if channels == 'mix' else 'first'}")
+    else:
+        samples = samples[:, 0]
+    if not np.isfinite(samples).all():
+        bad = int(np.count_nonzero(~np.isfinite(samples)))
+        raise BadData(f"the file holds {bad} NaN or infinite samples", place=str(path))
+    if sample_rate is not None and sample_rate != info.sample_rate:
+        samples = resample(samples, info.sample_rate, sample_rate)
+        notes.append(f"resampled {info.sample_rate} -> {sample_rate} Hz")
+    return Audio(np.ascontiguousarray(samples, dtype=np.float32), sample_rate or info.sample_rate, tuple(notes))
+
+
+def resample(samples: FloatArray, from_rate: int, to_rate: int) -> FloatArray:
+    """``samples`` (N,) brought from one rate in Hz to another by soxr HQ."""
+    if from_rate == to_rate:
+        return samples
+    return np.asarray(soxr.resample(samples, from_rate, to_rate, quality="HQ"), dtype=np.float32)
+
+
+def write_audio(path: Path, samples: npt.NDArray[np.floating], sample_rate: int, *, subtype: str = "PCM_16") -> None:
+    """Write a mono signal (N,) by rename; the suffix chooses the container.
+
+    PCM-16 is rounded to nearest here, without dither, so that the bytes do not depend on the
+    encoder's conversion; samples beyond full scale are a programmer's fault.
+
+    Raises:
+        Unavailable: The place cannot be written.
+    """
+    assert samples.ndim == 1 and np.isfinite(samples).all(), f"need finite mono samples, got shape {samples.shape}"
+    data: npt.NDArray[np.generic] = np.asarray(samples)
+    if subtype == "PCM_16":
+        data = to_pcm16(samples)
+    with atomic_path(path) as temporary:
+        try:
+            soundfile.write(str(temporary), data, sample_rate, subtype=subtype)
+        except soundfile.LibsndfileError as error:
+            raise OSError(None, _library_words(error)) from error
+
+
+def to_pcm16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
+    """Samples in [-1, 1) as 16-bit integers, rounded to nearest.
+
+    >>> to_pcm16(np.array([0.0, -1.0, 0.5])).tolist()
+    [0, -32768, 16384]
+    """
+    scaled = np.rint(np.asarray(samples, dtype=np.float64) * PCM16_FULL_SCALE)
+    return np.clip(scaled, -PCM16_FULL_SCALE, PCM16_FULL_SCALE - 1.0).astype(np.int16)
+
+
+def _read_segment(path: Path, info: AudioInfo, start: int, num_samples: int | None) -> FloatArray:
+    wanted = info.num_samples - start if num_samples is None else num_samples
+    if start < 0 or wanted <= 0 or start + wanted > info.num_samples:
+        raise BadData(
+            f"the segment of {wanted} samples from {start} lies outside the file's {info.num_samples}", place=str(path)
+        )
+    try:
+        with soundfile.SoundFile(str(path)) as handle:
+            if start:
+                handle.seek(start)
+            samples: FloatArray = handle.read(wanted, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise BadData("the file breaks off or is damaged", place=str(path), hint=_library_words(error)) from None
+    if len(samples) != wanted:
+        raise BadData(f"the file breaks off after {start + len(samples)} of {info.num_samples} samples", place=str(path))
+    return samples
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise NoInput("a file was expected and this is a folder", place=str(path))
+        size = path.stat().st_size
+    except PermissionError:
+        raise NoInput("the file may not be read", place=str(path), hint="check its permissions") from None
+    except OSError:
+        raise NoInput("the file does not exist", place=str(path)) from None
+    if size == 0:
+        raise BadData("the file is empty (0 bytes)", place=str(path))
+
+
+def _check_not_truncated(path: Path) -> None:
+    """Refuse a RIFF file whose data chunk claims more bytes than there are; libsndfile would shorten it silently."""
+    with path.open("rb") as handle:
+        header = handle.read(12)
+        if header[:4] != b"RIFF" or header[8:] != b"WAVE":
+            return
+        size = path.stat().st_size
+        while len(chunk := handle.read(8)) == 8:
+            name, length = struct.unpack("<4sI", chunk)
+            if name == b"data":
+                present = size - handle.tell()
+                if length > present and length != 0xFFFFFFFF:  # streams leave the size open
+                    raise BadData(f"the wav file is truncated: {present} of {length} bytes of audio", place=str(path))
+                return
+            handle.seek(length + length % 2, 1)
+
+
+def _library_words(error: Exception) -> str:
+    words = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    return f"libsndfile says: {words}"
+
+
+def is_audio(path: Path) -> bool:
+    """Whether the suffix is one of an audio file."""
+    return path.suffix.lower() in AUDIO_SUFFIXES
+
+

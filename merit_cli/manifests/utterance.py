@@ -1,0 +1,145 @@
+"""The schema of a manifest line.
+
+In memory every path is absolute; in the file it is relative to the manifest. Pairs are found by
+id, never by editing a path.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from merit_cli.errors import BadData, nearest_name
+
+Label = str | float
+PATH_FIELDS = ("audio", "clean", "noise", "noisy")
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How a noisy file was made; enough to render it again.
+
+    Args:
+        clean_id: Id of the speech.
+        noise_id: Id of the noise.
+        noise_class: Folder or label of the noise.
+        snr_db: As asked.
+        achieved_snr_db: Measured on the written files.
+        level: Definition of level that the SNR is stated in.
+        variant: Number of this mixture among those of the same speech.
+        noise_start: First noise sample used, at the mixture's rate.
+        gain: What the noise was multiplied by before the shared gain.
+        shared_gain: What noisy, clean and noise were all multiplied by.
+        seed: The mix's seed.
+        other_snr_db: The same pair under the other level definitions, by name.
+    """
+
+    clean_id: str
+    noise_id: str
+    noise_class: str
+    snr_db: float
+    achieved_snr_db: float
+    level: str
+    variant: int
+    noise_start: int
+    gain: float
+    shared_gain: float
+    seed: int
+    other_snr_db: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One line of a manifest.
+
+    Args:
+        id: Relative path without suffix, ``/`` written as ``__``; a mixture adds ``__v<variant>``.
+        audio: The file this line is about.
+        sample_rate: Of ``audio``, in Hz.
+        num_samples: Of the segment this line is about, at ``sample_rate``.
+        start: First sample of the segment in ``audio``.
+        speaker: Speaker or patient; empty where unknown.
+        split: ``train``, ``dev`` or ``test``; empty where there is none.
+        labels: Label name to value.
+        info: Other facts by name, such as device or location.
+        clean: Clean reference, aligned with ``audio``.
+        noise: The noise as it was added.
+        noisy: The mixture that an enhanced ``audio`` came from.
+        enhancer: Name of what made ``audio``.
+        mixture: How a noisy ``audio`` was made.
+    """
+
+    id: str
+    audio: Path
+    sample_rate: int
+    num_samples: int
+    start: int = 0
+    speaker: str = ""
+    split: str = ""
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    info: Mapping[str, str] = field(default_factory=dict)
+    clean: Path | None = None
+    noise: Path | None = None
+    noisy: Path | None = None
+    enhancer: str = ""
+    mixture: Mixture | None = None
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sample_rate
+
+    def to_line(self, root: Path) -> dict[str, Any]:
+        """The line as JSON data, paths relative to ``root``, empty fields left out."""
+        line: dict[str, Any] = {}
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if spec.name in PATH_FIELDS and value is not None:
+                value = Path(os.path.relpath(value, root)).as_posix()
+            elif isinstance(value, Mixture):
+                value = {key: part for key, part in asdict(value).items() if part != {}}
+            elif isinstance(value, Mapping):
+                value = dict(value)
+            if value not in (None, "", {}) and not (spec.name == "start" and value == 0):
+                line[spec.name] = value
+        return line
+
+    @classmethod
+    def from_line(cls, line: Mapping[str, Any], root: Path, *, place: str = "") -> "Utterance":
+        """The utterance in a manifest line.
+
+        Raises:
+            BadData: A required key is missing, a key is unknown or a value has the wrong type.
+        """
+        values = dict(line)
+        known = {spec.name for spec in fields(cls)}
+        for key in values:
+            if key not in known:
+                near = nearest_name(key, known)
+                raise BadData(f"unknown manifest key {key!r}", place=place, hint=f"did you mean {near!r}?" if near else "")
+        try:
+            for key in PATH_FIELDS:
+                if values.get(key) is not None:
+                    values[key] = Path(os.path.normpath(root / values[key]))
+            if values.get("mixture") is not None:
+                values["mixture"] = Mixture(**values["mixture"])
+            made = cls(**values)
+        except TypeError as error:
+            raise BadData(f"the manifest line is not complete: {_plain(error)}", place=place) from None
+        if not isinstance(made.id, str) or not isinstance(made.num_samples, int) or not isinstance(made.sample_rate, int):
+            raise BadData("id must be text, num_samples and sample_rate whole numbers", place=place)
+        return made
+
+
+def _plain(error: TypeError) -> str:
+    return str(error).replace("Utterance.__init__() ", "").replace("Mixture.__init__() ", "mixture ")
+
+
+def id_of_path(path: Path, root: Path) -> str:
+    """The id of a file below ``root``.
+
+    >>> id_of_path(Path("/a/b/c.wav"), Path("/a"))
+    'b__c'
+    """
+    return "__".join(path.relative_to(root).with_suffix("").parts)

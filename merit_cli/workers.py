@@ -1,0 +1,173 @@
+"""Work on many items over processes: ordered by nothing, lost by nothing.
+
+A worker that dies (a segfault in a native library) or outlasts the time limit costs its own item
+only: the items in flight with it are run again one at a time to find the culprit.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from merit_cli.errors import BadData, UsageError
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, the items finished and the items in all."""
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def no_progress(stage: str, finished: int, total: int) -> None:
+    """A progress callback that shows nothing."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Settings of the machine and of this call; none of them changes a result.
+
+    Args:
+        workers: Processes for item-wise work; 1 runs inline.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        runs_dir: Where runs without an output folder go.
+        overwrite: Throw away another run in the output folder.
+        retry_failed: Try failed and skipped items again.
+        progress: Told how far each stage is.
+    """
+
+    workers: int = 1
+    device: str = "cpu"
+    runs_dir: Path = Path("runs")
+    overwrite: bool = False
+    retry_failed: bool = False
+    progress: Progress = no_progress
+
+
+class WorkerDied(BadData):
+    """The process working on an item ended without an answer."""
+
+
+class TimeLimitExceeded(BadData):
+    """An item took longer than its time limit."""
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Number and count of a shard written ``i/n``, i from 1; ``auto`` reads a SLURM array.
+
+    Raises:
+        UsageError: It is neither.
+
+    >>> parse_shard("2/3")
+    (2, 3)
+    """
+    if text == "auto":
+        try:
+            first, last = int(os.environ["SLURM_ARRAY_TASK_MIN"]), int(os.environ["SLURM_ARRAY_TASK_MAX"])
+            return int(os.environ["SLURM_ARRAY_TASK_ID"]) - first + 1, last - first + 1
+        except (KeyError, ValueError):
+            raise UsageError("--shard auto needs a SLURM array job", place="--shard", hint="or write --shard 1/4") from None
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return int(number), int(count)
+    raise UsageError(f"cannot read the shard {text!r}", place="--shard", hint="write i/n with i from 1 to n")
+
+
+def run_items(
+    function: Callable[[ItemT], ResultT],
+    items: Iterable[ItemT],
+    *,
+    workers: int,
+    isolate: bool = False,
+    time_limit: float | None = None,
+) -> Iterator[tuple[ItemT, ResultT | Exception]]:
+    """Each item with what ``function`` gave or raised, in the order of completion.
+
+    Args:
+        function: Importable by name, because workers are spawned.
+        items: Picklable; read as needed, never all at once.
+        workers: Processes; 1 runs inline unless ``isolate``.
+        isolate: Always use a process, so that a native crash costs one item.
+        time_limit: Seconds an item may take; implies ``isolate``.
+    """
+    if workers <= 1 and not isolate and time_limit is None:
+        for item in items:
+            yield item, _call(function, item)
+        return
+    yield from _Pool(function, max(1, workers), time_limit).run(iter(items))
+
+
+def _call(function: Callable[[ItemT], ResultT], item: ItemT) -> ResultT | Exception:
+    try:
+        return function(item)
+    except Exception as error:
+        return error
+
+
+class _Pool:
+    """A process pool that is made anew after a crash."""
+
+    def __init__(self, function: Callable[[ItemT], ResultT], workers: int, time_limit: float | None) -> None:
+        self.function, self.workers, self.time_limit = function, workers, time_limit
+
+    def _executor(self, workers: int) -> ProcessPoolExecutor:
+        for variable in _THREAD_VARIABLES:  # one thread each: more is slower
+            os.environ.setdefault(variable, "1")
+        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+    def run(self, items: Iterator[ItemT]) -> Iterator[tuple[ItemT, ResultT | Exception]]:
+        # With a time limit no item may wait in the pool's queue, or its clock would run while it waits.
+        depth = self.workers if self.time_limit is not None else self.workers * 3
+        executor = self._executor(self.workers)
+        pending: dict[Future[ResultT | Exception], ItemT] = {}
+        try:
+            while True:
+                for item in islice(items, depth - len(pending)):
+                    pending[executor.submit(_call, self.function, item)] = item
+                if not pending:
+                    return
+                finished, _ = wait(pending, timeout=self.time_limit, return_when=FIRST_COMPLETED)
+                broken = not finished
+                for future in finished:
+                    try:
+                        result = future.result()
+                    except BrokenProcessPool:
+                        broken = True
+                        continue
+                    yield pending.pop(future), result
+                if broken:
+                    _kill(executor)
+                    suspects = list(pending.values())
+                    pending.clear()
+                    for suspect in suspects:
+                        yield suspect, self._alone(suspect)
+                    executor = self._executor(self.workers)
+        finally:
+            _kill(executor)
+
+    def _alone(self, item: ItemT) -> ResultT | Exception:
+        executor = self._executor(1)
+        try:
+            return executor.submit(_call, self.function, item).result(timeout=self.time_limit)
+        except BrokenProcessPool:
+            return WorkerDied("the worker process died on this item", hint="a native library crashed or memory ran out")
+        except TimeoutError:
+            return TimeLimitExceeded(f"the item took longer than {self.time_limit:g} s")
+        finally:
+            _kill(executor)
+
+
+def _kill(executor: ProcessPoolExecutor) -> None:
+    for process in list((executor._processes or {}).values()):
+        process.kill()
+    executor.shutdown(wait=True, cancel_futures=True)
