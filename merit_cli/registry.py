@@ -72,5 +72,7 @@ class Registry:
         except ModuleNotFoundError as error:
             extra = self.extras.get(name)
             how = f"pip install 'merit-cli[{extra}]'" if extra else f"install {error.name}"
-            raise Unavailable(f"{self.kind} {name!r} needs the package {error.name!r}", place=place, hint=how) from error
+            raise Unavailable(
+                f"{self.kind} {name!r} needs the package {error.name!r}", place=place, hint=how
+            ) from error
         raise unknown_name(self.kind, name, [*self.table, *plugins], place=place)

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from merit_cli.errors import BadData, UsageError
 
@@ -76,7 +76,9 @@ def parse_shard(text: str) -> tuple[int, int]:
             first, last = int(os.environ["SLURM_ARRAY_TASK_MIN"]), int(os.environ["SLURM_ARRAY_TASK_MAX"])
             return int(os.environ["SLURM_ARRAY_TASK_ID"]) - first + 1, last - first + 1
         except (KeyError, ValueError):
-            raise UsageError("--shard auto needs a SLURM array job", place="--shard", hint="or write --shard 1/4") from None
+            raise UsageError(
+                "--shard auto needs a SLURM array job", place="--shard", hint="or write --shard 1/4"
+            ) from None
     number, _, count = text.partition("/")
     if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
         return int(number), int(count)
@@ -114,7 +116,7 @@ def _call(function: Callable[[ItemT], ResultT], item: ItemT) -> ResultT | Except
         return error
 
 
-class _Pool:
+class _Pool(Generic[ItemT, ResultT]):
     """A process pool that is made anew after a crash."""
 
     def __init__(self, function: Callable[[ItemT], ResultT], workers: int, time_limit: float | None) -> None:

@@ -7,6 +7,7 @@ then validation of the whole. Every fault is reported at once, with its key path
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -34,11 +35,13 @@ def read_yaml(path: Path) -> Tree:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NoInput("the recipe does not exist", place=str(path), hint="merit recipes list shows the bundled ones") from None
+        raise NoInput("the recipe does not exist", place=str(path), hint="check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise BadData("the file is not valid YAML", place=f"{path}{line}", hint="check indentation and quotes") from error
+        raise BadData(
+            "the file is not valid YAML", place=f"{path}{line}", hint="check indentation and quotes"
+        ) from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -68,7 +71,9 @@ def read_recipe_tree(path: Path) -> Tree:
     parent_path = path.parent / str(parent_name)
     parent = read_yaml(parent_path)
     if "extends" in parent:
-        raise UsageError("a recipe's parent may not extend another", place=str(parent_path), hint="one level of extends")
+        raise UsageError(
+            "a recipe's parent may not extend another", place=str(parent_path), hint="one level of extends"
+        )
     return merge(parent, tree)
 
 
@@ -87,10 +92,8 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     except yaml.YAMLError as error:
         raise UsageError(f"the value in {text!r} is not valid YAML", place=f"--set {key}", hint="quote it") from error
     if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text; nobody who types it means text
-        try:
+        with suppress(ValueError):
             value = float(value)
-        except ValueError:
-            pass
     return path, value
 
 
@@ -141,7 +144,7 @@ def _explain(error: ValidationError, schema: type[BaseModel], place: str) -> Usa
         else:
             message = fault["msg"].removeprefix("Value error, ")
             faults.append(f"{key or 'recipe'} = {fault['input']!r}: {message[0].lower()}{message[1:]}")
-    return UsageError("; ".join(faults), place=place, hint=" ".join(hints) or "merit recipes show lists every key")
+    return UsageError("; ".join(faults), place=place, hint=" ".join(hints) or f"keys: {', '.join(schema.model_fields)}")
 
 
 def _known_keys(schema: type[BaseModel], location: Sequence[str]) -> list[str]:

@@ -13,13 +13,19 @@ import yaml
 from merit_cli.errors import Unavailable
 
 _NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
-_NO_WAY = {errno.EACCES: "is not writable", errno.EPERM: "is not writable", errno.EROFS: "is on a read-only file system"}
+_NO_WAY = {
+    errno.EACCES: "is not writable",
+    errno.EPERM: "is not writable",
+    errno.EROFS: "is on a read-only file system",
+}
 
 
 def cannot_write(path: Path, error: OSError) -> Unavailable:
     """The error to raise where writing to ``path`` failed."""
     if error.errno in _NO_ROOM:
-        return Unavailable(_NO_ROOM[error.errno], place=str(path), hint="free some space and run the same command again")
+        return Unavailable(
+            _NO_ROOM[error.errno], place=str(path), hint="free some space and run the same command again"
+        )
     reason = _NO_WAY.get(error.errno or 0, f"cannot be written: {error.strerror or error}")
     return Unavailable(f"the output {reason}", place=str(path), hint="choose another place with --output")
 

@@ -125,7 +125,8 @@ def write_audio(path: Path, samples: npt.NDArray[np.floating], sample_rate: int,
     Raises:
         Unavailable: The place cannot be written.
     """
-    assert samples.ndim == 1 and np.isfinite(samples).all(), f"need finite mono samples, got shape {samples.shape}"
+    assert samples.ndim == 1, f"need mono samples (N,), got shape {samples.shape}"
+    assert np.isfinite(samples).all(), "need finite samples"
     data: npt.NDArray[np.generic] = np.asarray(samples)
     if subtype == "PCM_16":
         data = to_pcm16(samples)
@@ -160,7 +161,9 @@ def _read_segment(path: Path, info: AudioInfo, start: int, num_samples: int | No
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise BadData("the file breaks off or is damaged", place=str(path), hint=_library_words(error)) from None
     if len(samples) != wanted:
-        raise BadData(f"the file breaks off after {start + len(samples)} of {info.num_samples} samples", place=str(path))
+        raise BadData(
+            f"the file breaks off after {start + len(samples)} of {info.num_samples} samples", place=str(path)
+        )
     return samples
 
 
@@ -202,5 +205,3 @@ def _library_words(error: Exception) -> str:
 def is_audio(path: Path) -> bool:
     """Whether the suffix is one of an audio file."""
     return path.suffix.lower() in AUDIO_SUFFIXES
-
-

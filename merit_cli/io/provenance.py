@@ -9,7 +9,18 @@ from typing import Any
 
 from merit_cli import __version__
 
-_PACKAGES = ("numpy", "scipy", "soundfile", "soxr", "torch", "torchaudio", "speechbrain", "pesq", "pystoi", "onnxruntime")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "soundfile",
+    "soxr",
+    "torch",
+    "torchaudio",
+    "speechbrain",
+    "pesq",
+    "pystoi",
+    "onnxruntime",
+)
 
 
 def gather_provenance(argv: Sequence[str]) -> dict[str, Any]:

@@ -103,7 +103,13 @@ def open_run(
     write_yaml(path / "recipe.yaml", recipe)
     write_json(
         path / "provenance.json",
-        {"command": command, "name": name, "fingerprint": mark, "inputs": dict(inputs), **gather_provenance(argv or sys.argv)},
+        {
+            "command": command,
+            "name": name,
+            "fingerprint": mark,
+            "inputs": dict(inputs),
+            **gather_provenance(argv or sys.argv),
+        },
     )
     return RunDir(path, "new", mark)
 
@@ -121,7 +127,9 @@ def _refuse_or_clear(
 ) -> None:
     if not found:
         raise UsageError(
-            "the output folder is not empty and is not a merit run", place=str(path), hint="choose an empty or new folder"
+            "the output folder is not empty and is not a merit run",
+            place=str(path),
+            hint="choose an empty or new folder",
         )
     if not overwrite:
         differs = _differences(path, found, command=command, recipe=recipe, inputs=inputs)

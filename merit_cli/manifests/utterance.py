@@ -117,7 +117,9 @@ class Utterance:
         for key in values:
             if key not in known:
                 near = nearest_name(key, known)
-                raise BadData(f"unknown manifest key {key!r}", place=place, hint=f"did you mean {near!r}?" if near else "")
+                raise BadData(
+                    f"unknown manifest key {key!r}", place=place, hint=f"did you mean {near!r}?" if near else ""
+                )
         try:
             for key in PATH_FIELDS:
                 if values.get(key) is not None:
@@ -127,7 +129,11 @@ class Utterance:
             made = cls(**values)
         except TypeError as error:
             raise BadData(f"the manifest line is not complete: {_plain(error)}", place=place) from None
-        if not isinstance(made.id, str) or not isinstance(made.num_samples, int) or not isinstance(made.sample_rate, int):
+        if (
+            not isinstance(made.id, str)
+            or not isinstance(made.num_samples, int)
+            or not isinstance(made.sample_rate, int)
+        ):
             raise BadData("id must be text, num_samples and sample_rate whole numbers", place=place)
         return made
 

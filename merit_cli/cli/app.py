@@ -1,0 +1,111 @@
+"""The ``merit`` command: its commands, its logging and its exit codes."""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from merit_cli import __version__
+from merit_cli.errors import MeritError
+
+COMMANDS = {
+    "prepare": "merit_cli.cli.prepare",
+    "mix": "merit_cli.cli.mix",
+    "enhance": "merit_cli.cli.enhance",
+    "train": "merit_cli.cli.train",
+    "predict": "merit_cli.cli.predict",
+    "evaluate": "merit_cli.cli.evaluate",
+    "classify-breath": "merit_cli.cli.classify_breath",
+    "doctor": "merit_cli.cli.doctor",
+}
+"""Each command's module; it registers its commands by ``register(app)``."""
+
+
+class TwoWordGroup(typer.core.TyperGroup):
+    """A group in which ``classify-breath train`` can be a command although ``classify-breath FILES`` is one too.
+
+    Typer swallows subcommands behind variadic arguments, so two-word commands are registered under
+    their joined name and found by it. A file called ``train`` is written ``./train``.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the first word, or the first two, name."""
+        joined = " ".join(args[:2])
+        if len(args) > 1 and joined in self.commands:
+            args = [joined, *args[2:]]
+        return super().resolve_command(ctx, args)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"merit {__version__}")
+        raise typer.Exit
+
+
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Noisy-audio pipelines: mix, enhance, train, evaluate.
+
+    Example: merit mix --snr -5 && merit enhance && merit train && merit evaluate
+    """
+
+
+def build_app() -> typer.Typer:
+    """The Typer application with every command registered; imports no workflow."""
+    app = typer.Typer(
+        name="merit",
+        cls=TwoWordGroup,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    for module in COMMANDS.values():
+        if importlib.util.find_spec(module) is None:  # TODO: remove once every command has landed
+            continue
+        importlib.import_module(module).register(app)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    try:
+        sys.exit(build_app()(args=arguments, prog_name="merit"))
+    except MeritError as error:
+        sys.exit(report_error(error, as_json=as_json))
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command again goes on from here", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        typer.echo(f"merit: this is a bug in merit: {type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+
+
+def report_error(error: MeritError, *, as_json: bool) -> int:
+    """Say what went wrong on stderr; returns the exit code."""
+    if as_json:
+        value = {"error": error.message, "place": error.place, "hint": error.hint, "exit_code": error.exit_code}
+        typer.echo(json.dumps(value, ensure_ascii=False), err=True)
+    else:
+        place = f"{error.place}: " if error.place else ""
+        typer.echo(f"merit: {place}{error.message}", err=True)
+        if error.hint:
+            typer.echo(f"  hint: {error.hint}", err=True)
+    return error.exit_code

@@ -1,0 +1,110 @@
+"""Inputs as typed: a file, a folder, a glob, a manifest or a finished run, as utterances."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from merit_cli.errors import BadData, MeritError, NoInput
+from merit_cli.io.audio_file import audio_info, is_audio
+from merit_cli.io.hashing import hash_of_files, sha256_of_file
+from merit_cli.manifests.read_write import MANIFEST_NAME, Card, join_cards, read_card, read_manifest
+from merit_cli.manifests.utterance import Utterance, id_of_path
+
+
+class Inputs:
+    """Utterances read from what was typed.
+
+    Attributes:
+        utterances: In a fixed order: by argument, then by path or manifest line.
+        bad: Path of each audio file that could not be read, to the reason.
+        card: Joined from the cards beside the manifests.
+        content: Hash of the manifest, or of path, size and time of bare files.
+    """
+
+    def __init__(self, utterances: list[Utterance], bad: dict[str, MeritError], card: Card, content: str) -> None:
+        self.utterances, self.bad, self.card, self.content = utterances, bad, card, content
+
+
+def read_inputs(specs: Sequence[str | Path], *, name: str = "inputs") -> Inputs:
+    """The utterances behind one or more arguments.
+
+    Args:
+        specs: Each a file, a folder, a glob pattern, a manifest (``.jsonl``) or a run folder.
+        name: What messages and the card call them.
+
+    Raises:
+        NoInput: An argument matches nothing, or there is no audio in it.
+        BadData: A manifest line cannot be used.
+    """
+    utterances: list[Utterance] = []
+    bad: dict[str, MeritError] = {}
+    cards: list[Card | None] = []
+    contents: list[str] = []
+    for spec in specs:
+        manifest = _as_manifest(Path(spec))
+        if manifest is not None:
+            utterances += read_manifest(manifest)
+            cards.append(read_card(manifest))
+            contents.append(sha256_of_file(manifest))
+        else:
+            root, paths = _audio_paths(str(spec))
+            for path in paths:
+                try:
+                    utterances.append(_from_file(path, root))
+                except MeritError as error:
+                    bad[str(path)] = error
+            contents.append(hash_of_files(paths))
+    if not utterances and not bad:
+        raise NoInput(f"no {name} were given", hint="give a file, a folder, a glob or a manifest")
+    _refuse_twins(utterances)
+    return Inputs(utterances, bad, join_cards(name, cards), "+".join(contents))
+
+
+def _as_manifest(path: Path) -> Path | None:
+    if path.suffix == ".jsonl":
+        return path
+    if path.is_dir() and (path / MANIFEST_NAME).exists():
+        return path / MANIFEST_NAME
+    return None
+
+
+def _audio_paths(spec: str) -> tuple[Path, list[Path]]:
+    """The folder that ids are relative to, and the audio files, sorted."""
+    path = Path(spec)
+    if path.is_dir():
+        found = sorted(
+            p.resolve() for p in path.rglob("*") if is_audio(p) and p.is_file() and not p.name.startswith(".")
+        )
+        if not found:
+            raise NoInput(
+                "the folder holds no audio files", place=spec, hint="wav, flac, ogg, opus, mp3 and aiff are read"
+            )
+        return path.resolve(), found
+    if path.is_file():
+        return path.resolve().parent, [path.resolve()]
+    matches = sorted(Path(match).resolve() for match in glob.glob(spec, recursive=True) if is_audio(Path(match)))
+    if not matches:
+        raise NoInput("the file, folder or pattern matches nothing", place=spec, hint="check the spelling and the path")
+    literal = Path(spec.split("*")[0].split("?")[0].split("[")[0])
+    root = literal if literal.is_dir() else literal.parent
+    return root.resolve(), matches
+
+
+def _from_file(path: Path, root: Path) -> Utterance:
+    info = audio_info(path)
+    folder = path.parent.name if path.parent != root else ""
+    extra = {"noise_class": folder} if folder else {}
+    return Utterance(
+        id=id_of_path(path, root), audio=path, sample_rate=info.sample_rate, num_samples=info.num_samples, info=extra
+    )
+
+
+def _refuse_twins(utterances: Sequence[Utterance]) -> None:
+    seen: dict[str, Path] = {}
+    for utterance in utterances:
+        if utterance.id in seen:
+            raise BadData(
+                f"two inputs have the id {utterance.id!r}: {seen[utterance.id]} and {utterance.audio}",
+                hint="rename one, or give one common folder",
+            )
+        seen[utterance.id] = utterance.audio
