@@ -1,0 +1,125 @@
+"""The report page's style sheet: one column of paper, quiet rules, numbers that line up."""
+
+STYLE = """
+:root {
+  --paper: #fbfaf7; --sheet: #ffffff; --ink: #20262d; --quiet: #5b6570; --rule: #dcd8cf; --accent: #135e68;
+  --alert: #9a3412; --tint: #e8f1f1;
+  --line-1: #135e68; --line-2: #a8561a; --line-3: #6b5b95; --line-4: #7a7f2a; --line-5: #8f3b52; --line-6: #5b6570;
+  color-scheme: light dark;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --paper: #14171a; --sheet: #1b1f23; --ink: #e8e4da; --quiet: #a3abb3; --rule: #363c43; --accent: #7cc7cf;
+    --alert: #f0a070; --tint: #1d3134;
+    --line-1: #7cc7cf; --line-2: #e0a063; --line-3: #b3a4e0; --line-4: #c5c96b; --line-5: #e294aa; --line-6: #a3abb3;
+  }
+}
+* { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
+body {
+  margin: 0; background: var(--paper); color: var(--ink);
+  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
+}
+.page { max-width: 68rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
+h1, h2, h3 {
+  font-family: Charter, "Bitstream Charter", "Sitka Text", Cambria, Georgia, "DejaVu Serif", serif;
+  font-weight: 600; line-height: 1.2; text-wrap: balance; overflow-wrap: anywhere;
+}
+h1 { font-size: 2rem; margin: 0 0 .75rem; }
+h2 { font-size: 1.4rem; margin: 3.25rem 0 1rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
+h3 { font-size: 1.08rem; margin: 1.75rem 0 .35rem; }
+p { margin: 0 0 .6rem; max-width: 46rem; }
+a { color: var(--accent); text-underline-offset: .15em; }
+a:focus-visible, audio:focus-visible, summary:focus-visible, .scroll:focus-visible {
+  outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px;
+}
+.skip { position: absolute; left: -100rem; }
+.skip:focus { left: 1rem; top: 1rem; background: var(--sheet); padding: .4rem .8rem; }
+.kicker {
+  color: var(--quiet); font-size: .82rem; letter-spacing: .08em; text-transform: uppercase; margin: 0 0 .4rem;
+}
+.lead { font-size: 1.08rem; }
+.caption, .quiet { color: var(--quiet); font-size: .88rem; }
+nav ul {
+  list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.25rem; margin: 1.1rem 0 0; padding: 0;
+  font-size: .92rem;
+}
+.tiles {
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr)); gap: .8rem; margin: 1.4rem 0;
+  padding: 0;
+}
+.tile {
+  background: var(--sheet); border: 1px solid var(--rule); border-radius: 8px; padding: .8rem 1rem .9rem;
+  margin: 0;
+}
+.tile dt { color: var(--quiet); font-size: .84rem; }
+.tile dd { margin: 0; font-size: .8rem; color: var(--quiet); }
+.tile dd.value { font-size: 1.65rem; line-height: 1.25; color: var(--ink); font-variant-numeric: tabular-nums; }
+.value small { font-size: .95rem; color: var(--quiet); }
+.notes { border-left: 3px solid var(--alert); padding: .15rem 0 .15rem 1rem; margin: 1.2rem 0; }
+.notes h2 { all: unset; display: block; font-weight: 600; font-size: .92rem; color: var(--alert); }
+.notes ul { margin: .2rem 0 0; padding-left: 1.1rem; font-size: .92rem; max-width: 46rem; }
+.scroll { overflow-x: auto; margin: .6rem 0 1.6rem; }
+table {
+  border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums lining-nums; min-width: 100%;
+}
+thead th {
+  border-top: 2px solid var(--ink); border-bottom: 1px solid var(--ink); font-weight: 600;
+  vertical-align: bottom;
+}
+th, td { padding: .38rem .8rem .38rem 0; text-align: left; vertical-align: top; }
+th:last-child, td:last-child { padding-right: .2rem; }
+th.number, td.number { text-align: right; padding-left: .8rem; }
+th .unit { font-weight: 400; color: var(--quiet); white-space: nowrap; }
+tbody th { font-weight: 400; }
+tbody tr.first > * { border-top: 1px solid var(--rule); }
+tbody tr:last-child > * { border-bottom: 2px solid var(--ink); }
+tbody tr.strong > * { background: var(--tint); font-weight: 600; }
+td .range, td .count {
+  display: block; font-size: .76rem; font-weight: 400; color: var(--quiet); white-space: nowrap;
+  line-height: 1.35;
+}
+td .count.partial { color: var(--alert); font-weight: 600; }
+.again { color: var(--quiet); opacity: .55; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 1.5rem 2rem; }
+figure { margin: 0; min-width: 0; }
+figure svg { display: block; width: 100%; height: auto; max-width: 44rem; }
+figure.small svg { max-width: 23rem; }
+figcaption h3 { margin-top: 0; }
+.example {
+  display: grid; grid-template-columns: minmax(15rem, 21rem) 1fr; gap: .5rem 2rem; padding: 1.1rem 0;
+  border-top: 1px solid var(--rule);
+}
+.example h3 { margin-top: 0; }
+.example dl {
+  display: grid; grid-template-columns: auto 1fr; gap: .1rem .9rem; margin: .6rem 0; font-size: .88rem;
+  font-variant-numeric: tabular-nums;
+}
+.example dt { color: var(--quiet); }
+.example dd { margin: 0; overflow-wrap: anywhere; }
+.player { margin: .45rem 0; }
+.player span { display: block; font-size: .84rem; color: var(--quiet); }
+audio { width: 100%; height: 2.3rem; display: block; }
+details { margin: 1rem 0; }
+summary { cursor: pointer; }
+.provenance { font-size: .84rem; display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .15rem 1.2rem; }
+.provenance dt { color: var(--quiet); }
+.provenance dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 44rem) {
+  .page { padding: 1.25rem 1rem 3rem; }
+  h1 { font-size: 1.55rem; }
+  .example { grid-template-columns: minmax(0, 1fr); }
+  .tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .6rem; }
+  .tile { padding: .6rem .7rem; }
+  .tile dd.value { font-size: 1.3rem; }
+}
+@media print {
+  :root { --paper: #fff; --sheet: #fff; }
+  body { font-size: 10.5pt; }
+  .page { max-width: none; padding: 0; }
+  nav, audio, .skip { display: none; }
+  .scroll { overflow: visible; }
+  figure, .example, .tile, tr { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+}
+"""

@@ -1,0 +1,203 @@
+"""Plots as SVG text: curves with intervals, confusion matrices, spectrograms.
+
+Colours are written as CSS variables of the page (``--ink``, ``--line-1`` ...), so that one picture
+serves a light and a dark page. matplotlib is imported when the first plot is drawn.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from merit_cli.reports.report import Confusion, Curve, Series
+from merit_cli.reports.tables import format_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, FAINT = "#010101", "#020202"
+LINES = ("#030301", "#030302", "#030303", "#030304", "#030305", "#030306")
+_VARIABLES = {INK: "var(--ink)", FAINT: "var(--rule)"} | {
+    colour: f"var(--line-{number})" for number, colour in enumerate(LINES, start=1)
+}
+"""Stand-ins drawn by matplotlib, to the CSS variable each becomes."""
+MARKERS = ("o", "s", "^", "D", "v", "P")
+FLOOR_DB = -80.0
+"""Lowest level in a spectrogram, re the loudest bin of the three pictures."""
+
+FloatArray = npt.NDArray[np.floating]
+
+
+def draw_curve(curve: Curve) -> str:
+    """Lines with their 95 % intervals as error bars; the strong series is drawn last and wide."""
+    figure, axes = _new_figure(5.4, 3.1)
+    order = sorted(range(len(curve.series)), key=lambda index: curve.series[index].strong)
+    count = len(order)
+    xs = sorted({point.x for series in curve.series for point in series.points})
+    step = min((right - left for left, right in pairwise(xs)), default=1.0)
+    for index in order:
+        offset = (index - (count - 1) / 2) * 0.03 * step  # side by side, so that bars stay apart
+        _draw_series(axes, curve.series[index], index, offset)
+    axes.set(xlabel=curve.x_label, ylabel=curve.y_label, xticks=xs)
+    axes.set_xlim(xs[0] - 0.4 * step, xs[-1] + 0.4 * step) if xs else None
+    axes.grid(axis="y", color=FAINT, linewidth=0.6)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK, fontsize=9)
+    return _to_svg(figure, describe_curve(curve))
+
+
+def _draw_series(axes: Axes, series: Series, index: int, offset: float) -> None:
+    scored = [(point.x + offset, point.cell) for point in series.points if point.cell.mean is not None]
+    means = np.array([cell.mean for _, cell in scored], dtype=float)
+    lows = np.array([cell.mean if cell.low is None else cell.low for _, cell in scored], dtype=float)
+    highs = np.array([cell.mean if cell.high is None else cell.high for _, cell in scored], dtype=float)
+    colour = LINES[0] if series.strong else LINES[1 + index % (len(LINES) - 1)]
+    axes.errorbar(
+        [x for x, _ in scored],
+        means,
+        yerr=np.abs(np.vstack([means - lows, highs - means])) if scored else None,
+        color=colour,
+        marker=MARKERS[index % len(MARKERS)],
+        markersize=5 if series.strong else 4,
+        linewidth=2.2 if series.strong else 1.2,
+        linestyle="-" if series.strong else "--",
+        elinewidth=1.0,
+        capsize=2.5,
+        label=series.name,
+    )
+
+
+def describe_curve(curve: Curve) -> str:
+    """The curve in words, for those who cannot see it."""
+    parts = []
+    for series in curve.series:
+        values = (f"{format_number(p.cell.mean, p.cell.unit)} at {p.x:g}" for p in series.points)
+        parts.append(f"{series.name}: {', '.join(values)}")
+    return f"{curve.title}: {curve.y_label} over {curve.x_label}. {'; '.join(parts)}."
+
+
+def draw_confusion(confusion: Confusion) -> str:
+    """Row-normalised matrix with its counts; rows are the true labels."""
+    counts = np.array(confusion.counts, dtype=float)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    size = len(confusion.labels)
+    figure, axes = _new_figure(1.9 + 0.62 * size, 1.35 + 0.5 * size)
+    for row, column in np.ndindex(*counts.shape):
+        share = shares[row, column]
+        axes.add_patch(_tile(row, column, share))
+        axes.text(column, row, f"{counts[row, column]:.0f}", ha="center", va="center", color=INK, fontsize=9)
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), xlabel="predicted label", ylabel="true label")
+    axes.set_xticks(range(size), confusion.labels, rotation=25, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), confusion.labels)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return _to_svg(figure, f"Confusion matrix, {confusion.title}. {confusion.caption}")
+
+
+def _tile(row: int, column: int, share: float) -> Any:  # matplotlib's own patch type, imported late
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, facecolor=LINES[0], alpha=0.06 + 0.6 * share, linewidth=0)
+
+
+def draw_spectrograms(panels: Sequence[tuple[str, FloatArray]], sample_rate: int, *, title: str) -> str:
+    """Spectrograms of several signals above each other on one colour scale.
+
+    Args:
+        panels: Name and samples (N,) of each.
+        sample_rate: Of all of them, in Hz.
+        title: Says of what, in the text alternative.
+    """
+    figure, first = _new_figure(5.6, 0.75 + 1.15 * len(panels))
+    figure.delaxes(first)
+    all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    pictures = [power_db(samples, sample_rate) for _, samples in panels]
+    top = max(float(picture.max()) for picture in pictures)
+    for axes, (name, samples), picture in zip(all_axes, panels, pictures, strict=True):
+        duration = len(samples) / sample_rate
+        image = axes.imshow(
+            picture - top,
+            origin="lower",
+            aspect="auto",
+            extent=(0.0, duration, 0.0, sample_rate / 2),
+            vmin=FLOOR_DB,
+            vmax=0.0,
+            cmap="magma",
+        )
+        axes.set(ylabel="Hz")
+        axes.set_title(name, loc="left", fontsize=9, color=INK, pad=3)
+        _ink(axes)
+    all_axes[-1].set_xlabel("time (s)")
+    bar = figure.colorbar(image, ax=list(all_axes), pad=0.015, aspect=30)
+    bar.set_label("dB re loudest bin", color=INK, fontsize=9)
+    _ink(bar.ax)
+    bar.outline.set_visible(False)
+    names = ", ".join(name for name, _ in panels)
+    return _to_svg(figure, f"Spectrograms of {title}: {names}; frequency in Hz over time in s, level in dB.")
+
+
+def power_db(samples: FloatArray, sample_rate: int, *, max_frames: int = 320) -> npt.NDArray[np.float64]:
+    """Power spectrum over time in dB, (bins, frames): 25 ms Hann windows, at most ``max_frames`` of them.
+
+    >>> power_db(np.zeros(16000), 16000).shape
+    (201, 98)
+    """
+    window = round(0.025 * sample_rate)
+    padded = np.pad(np.asarray(samples, dtype=np.float64), (0, max(0, window - len(samples))))
+    hop = max(round(0.01 * sample_rate), -(-(len(padded) - window) // max_frames), 1)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+    spectrum = np.abs(np.fft.rfft(frames * np.hanning(window), axis=1)) ** 2
+    return np.asarray(10.0 * np.log10(spectrum.T + 1e-10))
+
+
+def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    _ink(axes)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _ink(axes: Axes) -> None:
+    """Draw an axes' frame and words in the page's own colours."""
+    axes.set_facecolor("none")
+    axes.tick_params(colors=INK, labelsize=8, width=0.6)
+    axes.xaxis.label.set(color=INK, fontsize=9)
+    axes.yaxis.label.set(color=INK, fontsize=9)
+    for spine in axes.spines.values():
+        spine.set(edgecolor=INK, linewidth=0.6)
+
+
+def _to_svg(figure: Figure, description: str) -> str:
+    """The figure as an ``<svg>`` element with a description: themed, scalable, without date or stray ids."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    figure.patch.set_visible(False)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": description, "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for stand_in, variable in _VARIABLES.items():
+        svg = svg.replace(stand_in, variable)
+    for useless in (r"<metadata>.*?</metadata>", r"<style.*?</style>", r" ?font-family: [^;\"]*;?"):
+        svg = re.sub(useless, "", svg, flags=re.DOTALL)
+    used = set(re.findall(r"#(\w+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", svg)
+    label = html.escape(description, quote=True)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

@@ -1,0 +1,198 @@
+"""What a report says, apart from how it looks: summary, notes, tables, curves, confusions, examples.
+
+Every number stands in a `Cell` with its interval and its counts, so that no renderer can leave out
+how many items were scored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from merit_cli.errors import BadData
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number with its uncertainty and its basis.
+
+    Args:
+        mean: The value, or None where nothing could be scored.
+        low: Lower end of the 95 % interval, or None where there is none.
+        high: Upper end.
+        unit: Such as ``dB``; empty for a plain number.
+        n_scored: Items that the value rests on.
+        n_total: Items that were asked for.
+    """
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    n_scored: int = 0
+    n_total: int = 0
+
+
+Entry = str | Cell
+
+
+@dataclass(frozen=True)
+class Column:
+    """A table's column; ``higher_is_better`` is None for text and for plain facts."""
+
+    name: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text and cells.
+
+    Args:
+        title: A few words.
+        caption: States metric variants, split, classes, counts and seeds.
+        columns: As many as each row has entries.
+        rows: Entries in the columns' order.
+        strong_row: Index of the row that the report is about, or None.
+    """
+
+    title: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    strong_row: int | None = None
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            assert len(row) == len(self.columns), f"a row of {len(row)} entries under {len(self.columns)} columns"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place on a curve."""
+
+    x: float
+    cell: Cell
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named line; ``strong`` marks the one that the report is about."""
+
+    name: str
+    points: tuple[Point, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Lines over a common axis; both labels carry their unit."""
+
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts by true label (rows) and predicted label (columns)."""
+
+    title: str
+    caption: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A named piece of audio; ``path`` is relative to the report's folder."""
+
+    name: str
+    path: str
+    start: int = 0
+    num_samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance to listen to.
+
+    Args:
+        title: Its id.
+        why: Why it is shown, such as ``largest SI-SDR loss``.
+        facts: Name to value, as text.
+        clips: In the order noisy, enhanced, clean.
+    """
+
+    title: str
+    why: str
+    facts: Mapping[str, str]
+    clips: tuple[Clip, ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One of the few numbers a reader takes away."""
+
+    label: str
+    cell: Cell
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report.
+
+    Args:
+        title: What was evaluated.
+        summary: Sentences, the most important first.
+        notes: Sentences that must stand beside the numbers: synthetic labels, few clusters, leaks allowed.
+        headlines: At most six.
+        tables: In reading order.
+        curves: Over SNR.
+        confusions: One per condition.
+        examples: Worst and typical utterances.
+        provenance: Name to value: command, versions, fingerprints.
+    """
+
+    title: str
+    summary: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    headlines: tuple[Headline, ...] = ()
+    tables: tuple[Table, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    examples: tuple[Example, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+_ADAPTER: TypeAdapter[Report] = TypeAdapter(Report)
+
+
+def report_to_data(report: Report) -> dict[str, Any]:
+    """The report as JSON data.
+
+    >>> report_to_data(Report("t", summary=("one",)))["summary"]
+    ['one']
+    """
+    data: dict[str, Any] = _ADAPTER.dump_python(report, mode="json")
+    return data
+
+
+def report_from_data(data: Mapping[str, Any], *, place: str = "") -> Report:
+    """The report in JSON data that `report_to_data` made.
+
+    Raises:
+        BadData: It is not a report.
+    """
+    try:
+        return _ADAPTER.validate_python(dict(data))
+    except ValidationError as error:
+        raise BadData(
+            f"the report cannot be read: {error.error_count()} of its fields are missing or of the wrong type",
+            place=place,
+        ) from None
