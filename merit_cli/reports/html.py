@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 from merit_cli.reports.html_style import STYLE
@@ -64,31 +65,27 @@ def _tile(headline: Headline) -> str:
     cell = headline.cell
     unit = f" <small>{escape(cell.unit)}</small>" if cell.unit else ""
     interval = format_interval(cell)
-    facts = [f"95 % {interval}" if interval else "", f"{format_count(cell)} scored", headline.remark]
+    facts = [f"95 % {_minus(interval)}" if interval else "", f"{format_count(cell)} scored", headline.remark]
     lines = "".join(f"<dd>{escape(fact)}</dd>" for fact in facts if fact)
-    value = f'<dd class="value">{format_number(cell.mean, cell.unit)}{unit}</dd>'
+    value = f'<dd class="value">{_minus(format_number(cell.mean, cell.unit))}{unit}</dd>'
     return f'<dl class="tile"><dt>{escape(headline.label)}</dt>{value}{lines}</dl>'
 
 
 def _table(table: Table) -> str:
     numeric = [any(isinstance(row[index], Cell) for row in table.rows) for index in range(len(table.columns))]
     heads = "".join(_head(column, is_number=number) for column, number in zip(table.columns, numeric, strict=True))
-    rows, before = [], ""
-    for index, row in enumerate(table.rows):
-        first = row[0] if isinstance(row[0], str) else ""
-        classes = " ".join(
-            name for name, on in (("first", first != before), ("strong", index == table.strong_row)) if on
-        )
-        cells = "".join(
-            _entry(entry, is_head=number == 0, again=number == 0 and first == before)
-            for number, entry in enumerate(row)
-        )
-        rows.append(f'<tr class="{classes}">{cells}</tr>' if classes else f"<tr>{cells}</tr>")
-        before = first
+    rows: list[str] = []
+    for first, group in groupby(enumerate(table.rows), key=lambda numbered: numbered[1][0]):
+        members = list(group)
+        for place, (index, row) in enumerate(members):
+            lead = _entry(first, span=len(members)) if place == 0 else ""
+            cells = lead + "".join(_entry(entry) for entry in row[1:])
+            names = [name for name, on in (("first", place == 0), ("strong", index in table.strong_rows)) if on]
+            rows.append(f'<tr class="{" ".join(names)}">{cells}</tr>')
     title = escape(table.title)
     return (
         f'<h3>{title}</h3><p class="caption">{escape(table.caption)}</p>'
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.title, quote=True)}"><table>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{title}"><table>'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -101,15 +98,20 @@ def _head(column: Column, *, is_number: bool) -> str:
     return f'<th scope="col"{kind}{title}>{escape(column.name)}{_ARROWS[column.higher_is_better]}{unit}</th>'
 
 
-def _entry(entry: Entry, *, is_head: bool, again: bool) -> str:
+def _entry(entry: Entry, *, span: int = 0) -> str:
+    """A table cell; ``span`` > 0 makes a text the heading of that many rows."""
     if isinstance(entry, str):
-        kind = ' class="again"' if again else ""
-        return f'<th scope="row"{kind}>{escape(entry)}</th>' if is_head else f"<td>{escape(entry)}</td>"
-    partial = " partial" if entry.n_scored < entry.n_total else ""
+        scope = f' scope="rowgroup" rowspan="{span}"' if span > 1 else ' scope="row"'
+        return f"<th{scope}>{escape(entry)}</th>" if span else f"<td>{escape(entry)}</td>"
+    kind = "count partial" if entry.n_scored < entry.n_total else "count"
     interval = format_interval(entry)
-    span = f'<span class="range">{interval}</span>' if interval else ""
-    count = f'<span class="count{partial}">{format_count(entry)}</span>'
-    return f'<td class="number">{format_number(entry.mean, entry.unit)}{span}{count}</td>'
+    basis = f'{_minus(interval)} <span class="{kind}">{format_count(entry)}</span>'
+    return f'<td class="number">{_minus(format_number(entry.mean, entry.unit))}<span class="range">{basis}</span></td>'
+
+
+def _minus(text: str) -> str:
+    """The true minus sign in place of the hyphen."""
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _curves(report: Report) -> str:
@@ -123,16 +125,16 @@ def _curves(report: Report) -> str:
 
 def _confusions(report: Report) -> str:
     drawn = (
-        f'<figure class="small"><figcaption><h3>{escape(confusion.title)}</h3>'
+        f"<figure><figcaption><h3>{escape(confusion.title)}</h3>"
         f'<p class="caption">{escape(confusion.caption)}</p></figcaption>{draw_confusion(confusion)}</figure>'
         for confusion in report.confusions
     )
-    return _figures(drawn)
+    return _figures(drawn, kind="figures small")
 
 
-def _figures(drawn: Iterable[str]) -> str:
+def _figures(drawn: Iterable[str], *, kind: str = "figures") -> str:
     body = "".join(drawn)
-    return f'<div class="figures">{body}</div>' if body else ""
+    return f'<div class="{kind}">{body}</div>' if body else ""
 
 
 def _examples(examples: Iterable[Example], folder: Path) -> str:
@@ -157,7 +159,7 @@ def _example(example: Example, folder: Path) -> str:
     for sound in sounds:
         label = escape(f"{sound.name} ({sound.remark})" if sound.remark else sound.name)
         title = escape(f"{sound.name}: {example.title}", quote=True)
-        player = f'<audio controls preload="none" aria-label="{title}" src="{to_data_uri(sound)}"></audio>'
+        player = f'<audio controls preload="metadata" aria-label="{title}" src="{to_data_uri(sound)}"></audio>'
         players += f'<div class="player"><span>{label}</span>{player if len(sound.samples) else ""}</div>'
     picture = ""
     if heard:

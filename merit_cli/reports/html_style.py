@@ -73,18 +73,16 @@ th.number, td.number { text-align: right; padding-left: .8rem; }
 th .unit { font-weight: 400; color: var(--quiet); white-space: nowrap; }
 tbody th { font-weight: 400; }
 tbody tr.first > * { border-top: 1px solid var(--rule); }
-tbody tr:last-child > * { border-bottom: 2px solid var(--ink); }
-tbody tr.strong > * { background: var(--tint); font-weight: 600; }
-td .range, td .count {
-  display: block; font-size: .76rem; font-weight: 400; color: var(--quiet); white-space: nowrap;
-  line-height: 1.35;
-}
+tbody { border-bottom: 2px solid var(--ink); }
+tbody tr.strong > *:not([rowspan]) { background: var(--tint); font-weight: 600; }
+td .range { display: block; font-size: .76rem; font-weight: 400; color: var(--quiet); white-space: nowrap; }
+td .count { padding-left: .35em; }
 td .count.partial { color: var(--alert); font-weight: 600; }
-.again { color: var(--quiet); opacity: .55; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 1.5rem 2rem; }
 figure { margin: 0; min-width: 0; }
 figure svg { display: block; width: 100%; height: auto; max-width: 44rem; }
-figure.small svg { max-width: 23rem; }
+.figures.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }
+.figures.small svg { max-width: 23rem; }
 figcaption h3 { margin-top: 0; }
 .example {
   display: grid; grid-template-columns: minmax(15rem, 21rem) 1fr; gap: .5rem 2rem; padding: 1.1rem 0;

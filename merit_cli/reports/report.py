@@ -55,14 +55,14 @@ class Table:
         caption: States metric variants, split, classes, counts and seeds.
         columns: As many as each row has entries.
         rows: Entries in the columns' order.
-        strong_row: Index of the row that the report is about, or None.
+        strong_rows: Indices of the rows that the report is about.
     """
 
     title: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
-    strong_row: int | None = None
+    strong_rows: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
