@@ -1,0 +1,12 @@
+"""Corpora by name: each an adapter from a raw folder to utterances and a card (see `prepared`)."""
+
+from merit_cli.registry import Registry
+
+CORPORA = Registry(
+    "corpus",
+    {
+        "sample": "merit_cli.corpora.sample:prepare_sample",
+        "sample-noise": "merit_cli.corpora.sample:prepare_sample_noise",
+    },
+    plural="corpora",
+)
