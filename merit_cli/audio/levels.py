@@ -46,11 +46,11 @@ def active_level(samples: Samples, sample_rate: int) -> ActiveLevel:
     frame_length = max(1, round(ACTIVE_FRAME_SECONDS * sample_rate))
     num_frames = samples.size // frame_length
     if num_frames < 2:
-        return ActiveLevel(mean_power(samples), 1.0 if mean_power(samples) > SILENCE_POWER else 0.0)
+        return ActiveLevel(mean_power(samples), 1.0 if mean_power(samples) > 0.0 else 0.0)
     frames = np.asarray(samples[: num_frames * frame_length], dtype=np.float64).reshape(num_frames, frame_length)
     powers = np.mean(frames**2, axis=1)
     loud = float(np.quantile(powers, 0.95))
-    if loud <= SILENCE_POWER:
+    if loud <= 0.0:
         return ActiveLevel(mean_power(samples), 0.0)
     active = powers >= loud * 10.0 ** (-ACTIVE_RANGE_DB / 10.0)
     return ActiveLevel(float(powers[active].mean()), float(active.mean()))
@@ -67,7 +67,7 @@ def p56_level(samples: Samples, sample_rate: int) -> ActiveLevel:
 
     wide = np.asarray(samples, dtype=np.float64)
     energy = float(np.dot(wide, wide))
-    if wide.size == 0 or energy / wide.size <= SILENCE_POWER:
+    if energy <= 0.0:
         return ActiveLevel(0.0, 0.0)
     decay = np.exp(-1.0 / (P56_TIME_CONSTANT * sample_rate))
     smooth = ([1.0 - decay], [1.0, -decay])

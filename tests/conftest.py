@@ -1,0 +1,42 @@
+"""Sounds and folders that many tests share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+Write = Callable[..., Path]
+
+
+def speech_like(num_samples: int, sample_rate: int, seed: int) -> npt.NDArray[np.float64]:
+    """Harmonics of a gliding pitch in bursts: loud and quiet parts, like speech."""
+    time = np.arange(num_samples) / sample_rate
+    pitch = 120.0 + 40.0 * (seed % 4) + 20.0 * np.sin(2.0 * np.pi * 0.7 * time)
+    phase = 2.0 * np.pi * np.cumsum(pitch) / sample_rate
+    voice = sum(np.sin(k * phase) / k for k in range(1, 6))
+    bursts = np.clip(np.sin(2.0 * np.pi * 2.5 * time + seed), 0.0, None)
+    return 0.1 * voice * bursts
+
+
+@pytest.fixture(scope="session")
+def speech_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four utterances of 1 to 1.6 s, 16 kHz."""
+    folder = tmp_path_factory.mktemp("speech")
+    for number in range(4):
+        soundfile.write(folder / f"utterance{number}.wav", speech_like(16000 + 3200 * number, 16000, number), 16000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def noise_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of noise: hiss (48 kHz and 16 kHz) and rumble (8 kHz, shorter than the speech)."""
+    folder = tmp_path_factory.mktemp("noise")
+    generator = np.random.default_rng(7)
+    for name, rate, seconds in (("hiss/a", 48000, 3.0), ("hiss/b", 16000, 4.0), ("rumble/c", 8000, 0.5)):
+        path = folder / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, 0.05 * generator.standard_normal(round(rate * seconds)), rate)
+    return folder

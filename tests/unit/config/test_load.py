@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.config.load import fingerprint, load_recipe, parse_override
+from merit_cli.errors import BadData, NoInput, UsageError
+
+
+class Optimiser(FrozenConfig):
+    learning_rate: float = 1e-3
+    steps: int = 10
+
+
+class Recipe(FrozenConfig):
+    name: str = "r"
+    optimiser: Optimiser = Optimiser()
+    layers: tuple[int, ...] = (1, 2)
+
+
+def test_flags_stand_over_yaml_and_overrides_over_flags(tmp_path: Path) -> None:
+    (tmp_path / "parent.yaml").write_text("optimiser: {learning_rate: 0.1, steps: 1}\nname: parent\n")
+    (tmp_path / "child.yaml").write_text("extends: parent.yaml\noptimiser: {steps: 2}\n")
+    recipe = load_recipe(
+        Recipe, tmp_path / "child.yaml", flags={"name": "flag", "layers": None}, overrides=["optimiser.steps=3"]
+    )
+    assert (recipe.name, recipe.optimiser.learning_rate, recipe.optimiser.steps) == ("flag", 0.1, 3)
+
+
+def test_a_grandparent_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: a\n")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
+    (tmp_path / "c.yaml").write_text("extends: b.yaml\n")
+    with pytest.raises(UsageError, match="may not extend another"):
+        load_recipe(Recipe, tmp_path / "c.yaml")
+
+
+def test_every_fault_is_named_at_once_with_the_nearest_key() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_recipe(Recipe, overrides=["optimiser.learning_rte=1", "layers=x"])
+    assert "optimiser.learning_rte" in caught.value.message
+    assert "layers" in caught.value.message
+    assert "did you mean 'optimiser.learning_rate'?" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a=b=c", "b=c"), ("a=1e-3", 0.001), ("a=[1, 2]", [1, 2]), ("a=no", False)]
+)
+def test_an_override_is_split_at_the_first_equals_and_read_as_yaml(text: str, value: object) -> None:
+    assert parse_override(text) == (("a",), value)
+
+
+@pytest.mark.parametrize("text", ["a", "=1", "a..b=1", "a={"])
+def test_an_override_without_key_or_value_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_override(text)
+
+
+def test_a_recipe_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Recipe().name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", [".nan", ".inf"])
+def test_a_number_that_is_not_finite_is_refused(value: str) -> None:
+    with pytest.raises(UsageError):
+        load_recipe(Recipe, overrides=[f"optimiser.learning_rate={value}"])
+
+
+def test_a_missing_recipe_is_no_input(tmp_path: Path) -> None:
+    with pytest.raises(NoInput):
+        load_recipe(Recipe, tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n", "\x00"])
+def test_a_file_that_is_not_a_mapping_is_bad_data(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(BadData):
+        load_recipe(Recipe, tmp_path / "bad.yaml")
+
+
+def test_the_fingerprint_depends_on_recipe_and_inputs_only() -> None:
+    base = fingerprint(Recipe(), {"speech": "1"})
+    assert base == fingerprint(Recipe(), {"speech": "1"})
+    assert base != fingerprint(Recipe(), {"speech": "2"})
+    assert base != fingerprint(Recipe(name="s"), {"speech": "1"})
