@@ -120,9 +120,7 @@ def test_page_is_small(report_folder: Path) -> None:
     assert write_report(make_report(), report_folder).stat().st_size < 1_000_000
 
 
-def test_examples_beyond_the_budget_are_counted_not_embedded(
-    report_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examples_beyond_the_budget_are_counted(report_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("merit_cli.reports.html.MAX_BYTES_OF_EXAMPLES", 10)
     page = Page(report_to_html(make_report(), report_folder))
     assert page.all("audio") == []
