@@ -40,12 +40,17 @@ def read_lines(path: Path, *, torn_tail: bool = False) -> Iterator[tuple[int, Li
                 if torn_tail and not text.endswith("\n"):
                     return
                 if text.strip():
-                    yield number, _parse(text, f"{path}:{number}")
+                    yield number, parse_line(text, f"{path}:{number}")
         except UnicodeDecodeError as error:
             raise BadData("the file is not UTF-8 text", place=f"{path}:{number + 1}") from error
 
 
-def _parse(text: str, place: str) -> Line:
+def parse_line(text: str, place: str) -> Line:
+    """The object in one JSON line.
+
+    Raises:
+        BadData: It is not a JSON object.
+    """
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:

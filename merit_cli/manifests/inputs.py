@@ -1,12 +1,15 @@
 """Inputs as typed: a file, a folder, a glob, a manifest or a finished run, as utterances."""
 
 import glob
+import hashlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from merit_cli.errors import BadData, MeritError, NoInput
 from merit_cli.io.audio_file import audio_info, is_audio
 from merit_cli.io.hashing import hash_of_files, sha256_of_file
+from merit_cli.io.jsonl import parse_line
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card, join_cards, read_card, read_manifest
 from merit_cli.manifests.utterance import Utterance, id_of_path
 
@@ -29,7 +32,8 @@ def read_inputs(specs: Sequence[str | Path], *, name: str = "inputs") -> Inputs:
     """The utterances behind one or more arguments.
 
     Args:
-        specs: Each a file, a folder, a glob pattern, a manifest (``.jsonl``) or a run folder.
+        specs: Each a file, a folder, a glob pattern, a manifest (``.jsonl``), a run folder, or ``-``
+            for manifest lines on stdin, whose paths count from the working folder.
         name: What messages and the card call them.
 
     Raises:
@@ -42,7 +46,11 @@ def read_inputs(specs: Sequence[str | Path], *, name: str = "inputs") -> Inputs:
     contents: list[str] = []
     for spec in specs:
         manifest = _as_manifest(Path(spec))
-        if manifest is not None:
+        if str(spec) == "-":
+            text = sys.stdin.read()
+            utterances += _from_lines(text)
+            contents.append(hashlib.sha256(text.encode()).hexdigest())
+        elif manifest is not None:
             utterances += read_manifest(manifest)
             cards.append(read_card(manifest))
             contents.append(sha256_of_file(manifest))
@@ -58,6 +66,14 @@ def read_inputs(specs: Sequence[str | Path], *, name: str = "inputs") -> Inputs:
         raise NoInput(f"no {name} were given", hint="give a file, a folder, a glob or a manifest")
     _refuse_twins(utterances)
     return Inputs(utterances, bad, join_cards(name, cards), "+".join(contents))
+
+
+def _from_lines(text: str) -> list[Utterance]:
+    rows = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return [
+        Utterance.from_line(parse_line(line, f"stdin:{number}"), Path.cwd(), place=f"stdin:{number}")
+        for number, line in rows
+    ]
 
 
 def _as_manifest(path: Path) -> Path | None:
