@@ -5,8 +5,10 @@ from merit_cli.registry import Registry
 CORPORA = Registry(
     "corpus",
     {
+        "icbhi": "merit_cli.corpora.icbhi:prepare_icbhi",
         "sample": "merit_cli.corpora.sample:prepare_sample",
         "sample-noise": "merit_cli.corpora.sample:prepare_sample_noise",
+        "synthetic-breath": "merit_cli.corpora.icbhi:prepare_synthetic_breath",
     },
     plural="corpora",
 )

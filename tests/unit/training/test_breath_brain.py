@@ -1,0 +1,81 @@
+"""Fitting a breath classifier: it learns, chooses by dev score, and resumes exactly."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from merit_cli.models.breath import BreathCnn, BreathCnnConfig
+from merit_cli.training.breath_brain import ClipSet, FitResult, FitSettings, fit_breath
+from merit_cli.workers import no_progress
+
+CONFIG = BreathCnnConfig(duration=0.6, num_mels=16, fft_size=256, channels=(4, 8))
+
+
+def _clips(num_clips: int, seed: int) -> ClipSet:
+    """Noise, and noise with a tone."""
+    generator = torch.Generator().manual_seed(seed)
+    labels_B = torch.arange(num_clips) % 2
+    waves_BN = torch.randn(num_clips, CONFIG.num_samples, generator=generator)
+    tone_N = torch.sin(torch.arange(CONFIG.num_samples) * 0.6)
+    return ClipSet(waves_BN + labels_B[:, None] * tone_N, labels_B)
+
+
+def _accuracy(truth: Sequence[int], predicted: Sequence[int]) -> float:
+    return sum(t == p for t, p in zip(truth, predicted, strict=True)) / len(truth)
+
+
+def _fit(folder: Path, *, epochs: int = 4, stop_after: int | None = None) -> tuple[BreathCnn, FitResult]:
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(3)
+    model = CONFIG.build(2)
+
+    def progress(stage: str, epoch: int, total: int) -> None:
+        if epoch == stop_after:
+            raise KeyboardInterrupt
+
+    result = fit_breath(
+        model,
+        _clips(24, 1),
+        _clips(12, 2),
+        settings=FitSettings(epochs, 4, 3e-3, 1e-4, 1.0, 0),
+        class_weights_C=torch.ones(2),
+        dev_score=_accuracy,
+        folder=folder,
+        progress=progress if stop_after else no_progress,
+    )
+    return model, result
+
+
+def test_it_learns_a_tone(tmp_path: Path) -> None:
+    assert _fit(tmp_path / "run", epochs=12)[1].best_score > 0.9
+
+
+def test_a_stopped_fit_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    whole, _ = _fit(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(tmp_path / "stopped", stop_after=2)
+    with (tmp_path / "stopped" / "metrics.jsonl").open("a") as handle:
+        handle.write('{"epoch":3,"train_loss":9.0}\n{"epo')  # written, but its checkpoint was not
+    resumed, _ = _fit(tmp_path / "stopped")
+    assert (tmp_path / "stopped" / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
+    for left, right in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_the_best_epoch_by_dev_score_is_kept(tmp_path: Path) -> None:
+    scores = iter([0.2, 0.9, 0.3, 0.1])
+    torch.manual_seed(0)
+    (tmp_path / "run").mkdir()
+    result = fit_breath(
+        CONFIG.build(2),
+        _clips(8, 1),
+        _clips(4, 2),
+        settings=FitSettings(4, 8, 1e-3, 0.0, 0.0, 0),
+        class_weights_C=torch.ones(2),
+        dev_score=lambda truth, predicted: next(scores),
+        folder=tmp_path / "run",
+        progress=no_progress,
+    )
+    assert (result.best_epoch, result.best_score) == (2, 0.9)
