@@ -1,0 +1,13 @@
+"""Models, by the name that recipes and ``--model`` give them."""
+
+from merit_cli.registry import Registry
+
+MODELS = Registry(
+    "model",
+    {
+        "naive-mtl": "merit_cli.models.naive_multitask:NaiveMultitaskConfig",
+        "sparse-merit": "merit_cli.models.sparse_merit:SparseMeritConfig",
+        "se": "merit_cli.models.naive_multitask:EnhancementConfig",
+        "ser": "merit_cli.models.naive_multitask:EmotionConfig",
+    },
+)

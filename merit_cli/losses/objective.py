@@ -1,0 +1,140 @@
+"""The training objective, from sums that parts of an effective batch can share.
+
+A mean over an effective batch is not the mean of its micro-batches' means. So a step first takes
+`objective_sums` of each part, adds them with `add_objective_sums` (over micro-batches and ranks), and
+hands the whole to `loss_terms` of each part: values and gradients of the parts then add up to those of
+the whole batch.
+
+Shape suffixes: B batch, N samples, C classes.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from merit_cli.carriers import LossTerms, MultiTaskOutput
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.losses.emotion import weighted_cross_entropy_sum
+from merit_cli.losses.load_balance import BalanceOver, RouterSums, add_router_sums, balance_loss, router_sums, z_loss
+from merit_cli.losses.si_sdr import negative_si_sdr_sum
+from merit_cli.losses.spectral import MaskedSum, log1p_l1_sum
+
+
+class ObjectiveConfig(FrozenConfig):
+    """Weights of the objective's terms.
+
+    Args:
+        enhancement_weight: Of the L1 distance of log1p magnitudes, against 1 for emotion.
+        emotion_weight: Of the cross-entropy.
+        si_sdr_weight: Of the negative SI-SDR in dB, part of the enhancement term; 0 in the paper.
+        balance_weight: Switch loss, alpha.
+        balance_over: Each router by itself, or both together.
+        router_z_weight: Of the routers' z-loss.
+        class_weighting: ``inverse_frequency`` is N / (C n_c).
+    """
+
+    enhancement_weight: float = Field(default=1.0, ge=0.0)
+    emotion_weight: float = Field(default=1.0, ge=0.0)
+    si_sdr_weight: float = Field(default=0.0, ge=0.0)
+    balance_weight: float = Field(default=0.01, ge=0.0)
+    balance_over: BalanceOver = "per_router"
+    router_z_weight: float = Field(default=1e-3, ge=0.0)
+    class_weighting: Literal["inverse_frequency", "none"] = "inverse_frequency"
+
+
+class ObjectiveSums(NamedTuple):
+    """Unnormalised terms; None for a task that the model or the batch does not have."""
+
+    spectral: MaskedSum | None
+    si_sdr: MaskedSum | None
+    emotion: MaskedSum | None
+    routers: Mapping[str, RouterSums]
+
+
+def objective_sums(
+    output: MultiTaskOutput,
+    *,
+    lengths_B: Tensor,
+    clean_BN: Tensor | None = None,
+    emotion_B: Tensor | None = None,
+    class_weight_C: Tensor | None = None,
+    with_si_sdr: bool = False,
+) -> ObjectiveSums:
+    """Sums of every term that output and targets allow.
+
+    Args:
+        output: In model scale.
+        lengths_B: Valid samples.
+        clean_BN: Clean waveform in model scale.
+        emotion_B: Class indices.
+        class_weight_C: See `merit_cli.losses.emotion.class_weights`.
+        with_si_sdr: Whether to compute the SI-SDR term.
+    """
+    spectral = si_sdr = emotion = None
+    if clean_BN is not None and output.enhanced_log1p_BTF is not None:
+        spectral = log1p_l1_sum(output.enhanced_log1p_BTF, clean_BN, lengths_B)
+    if with_si_sdr and clean_BN is not None and output.enhanced_BN is not None:
+        si_sdr = negative_si_sdr_sum(output.enhanced_BN, clean_BN, lengths_B)
+    if emotion_B is not None and output.emotion_logits_BC is not None:
+        emotion = weighted_cross_entropy_sum(output.emotion_logits_BC, emotion_B, class_weight_C)
+    routers = {task: router_sums(routing) for task, routing in output.routing.items()}
+    return ObjectiveSums(spectral, si_sdr, emotion, routers)
+
+
+def add_objective_sums(*parts: ObjectiveSums) -> ObjectiveSums:
+    """The sums of a whole effective batch, without gradient: normalisers for `loss_terms`."""
+    return ObjectiveSums(
+        spectral=_add_masked([part.spectral for part in parts]),
+        si_sdr=_add_masked([part.si_sdr for part in parts]),
+        emotion=_add_masked([part.emotion for part in parts]),
+        routers={
+            task: RouterSums(*(value.detach() for value in add_router_sums(*(part.routers[task] for part in parts))))
+            for task in parts[0].routers
+        },
+    )
+
+
+def _add_masked(parts: list[MaskedSum | None]) -> MaskedSum | None:
+    present = [part for part in parts if part is not None]
+    if not present:
+        return None
+    return MaskedSum(*(torch.stack(values).sum(0).detach() for values in zip(*present, strict=True)))
+
+
+def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: ObjectiveSums | None = None) -> LossTerms:
+    """The weighted terms of one part; ``total`` is what to differentiate.
+
+    The parts of `LossTerms` are given before weighting, but for ``enhancement``, which is the L1 term
+    plus ``si_sdr_weight`` times the negative SI-SDR.
+
+    Args:
+        part: Sums with gradient.
+        config: Weights.
+        whole: Sums of the effective batch; None where ``part`` is all of it.
+    """
+    whole = part if whole is None else whole
+    zero = _zero_like(part)
+    enhancement = _mean(part.spectral, whole.spectral, zero)
+    enhancement = enhancement + config.si_sdr_weight * _mean(part.si_sdr, whole.si_sdr, zero)
+    emotion = _mean(part.emotion, whole.emotion, zero)
+    balance = balance_loss(part.routers, whole.routers, over=config.balance_over) if part.routers else zero
+    router_z = z_loss(part.routers, whole.routers) if part.routers else zero
+    total = config.enhancement_weight * enhancement + config.emotion_weight * emotion
+    total = total + config.balance_weight * balance + config.router_z_weight * router_z
+    return LossTerms(total=total, enhancement=enhancement, emotion=emotion, load_balance=balance, router_z=router_z)
+
+
+def _mean(part: MaskedSum | None, whole: MaskedSum | None, zero: Tensor) -> Tensor:
+    if part is None or whole is None:
+        return zero
+    return part.total / torch.where(whole.weight > 0, whole.weight.detach(), 1.0)
+
+
+def _zero_like(sums: ObjectiveSums) -> Tensor:
+    for term in (sums.spectral, sums.si_sdr, sums.emotion):
+        if term is not None:
+            return torch.zeros_like(term.total).detach()
+    return torch.zeros(())

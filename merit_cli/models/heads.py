@@ -1,0 +1,108 @@
+"""The two task heads: emotion from pooled frames, enhancement by a mask on the log1p spectrum.
+
+Shape suffixes: B batch, N samples, T frames, F bins, D features, H hidden, C classes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from merit_cli.carriers import EncoderShape
+from merit_cli.losses.spectrum import (
+    HOP_LENGTH,
+    NUM_BINS,
+    istft,
+    log1p_magnitude,
+    magnitude_from_log1p,
+    spectrum_frames,
+    stft,
+)
+from merit_cli.models.blstm import BidirectionalLstm
+from merit_cli.models.masks import encoder_frames
+from merit_cli.models.pooling import AttentionInit, AttentiveStatisticsPooling
+
+SMALLEST_MAGNITUDE = 1e-12
+
+
+class EmotionHead(nn.Module):
+    """Attentive statistics pooling and a two-layer classifier.
+
+    Args:
+        dim: D of the frames.
+        hidden: Size of the hidden layer.
+        num_classes: C.
+        dropout: Before each of the two linear layers.
+        attention_init: Start of the pooling's attention vector.
+    """
+
+    def __init__(
+        self, dim: int, hidden: int, num_classes: int, *, dropout: float, attention_init: AttentionInit = "scaled"
+    ) -> None:
+        super().__init__()
+        self.pool = AttentiveStatisticsPooling(dim, attention_init=attention_init)
+        self.classify = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(2 * dim, hidden),
+            nn.LayerNorm(hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, num_classes),
+        )
+
+    def forward(self, frames_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+        """Logits (B, C)."""
+        return self.classify(self.pool(frames_BTD, valid_BT))  # type: ignore[no-any-return]
+
+
+class MaskHead(nn.Module):
+    """Mask of the noisy log1p magnitude, from that magnitude and the encoder's frames.
+
+    Linear, two bidirectional LSTM layers with the directions summed, Linear, Sigmoid; the noisy phase
+    is kept. The mask only attenuates.
+
+    Source: Hung et al. (2022), BSSE-SE; sizes as in Tzeng et al. (2026).
+
+    Args:
+        dim: D of the frames.
+        hidden: Size of the first linear layer and of each LSTM direction.
+        shape: The encoder's kernels and strides, which place its frames in time.
+    """
+
+    def __init__(self, dim: int, hidden: int, shape: EncoderShape) -> None:
+        super().__init__()
+        self.project = nn.Linear(NUM_BINS + dim, hidden)
+        self.recur = BidirectionalLstm(hidden, hidden)
+        self.mask = nn.Linear(hidden, NUM_BINS)
+        self.shape = shape
+
+    def forward(self, frames_BTD: Tensor, noisy_BN: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        """The enhanced waveform (B, N), zero beyond each length, and its log1p magnitude (B, T, F)."""
+        spectrum_BTF = stft(noisy_BN, lengths_B)
+        noisy_log1p_BTF = log1p_magnitude(spectrum_BTF)
+        aligned_BTD = align_frames(frames_BTD, self.shape, lengths_B, num_frames=spectrum_BTF.shape[1])
+        hidden_BTH = self.project(torch.cat([noisy_log1p_BTF.to(aligned_BTD.dtype), aligned_BTD], dim=-1))
+        hidden_BTH = self.recur(hidden_BTH, spectrum_frames(lengths_B))
+        enhanced_log1p_BTF = torch.sigmoid(self.mask(hidden_BTH)).to(noisy_log1p_BTF.dtype) * noisy_log1p_BTF
+        phase_BTF = spectrum_BTF / spectrum_BTF.abs().clamp(min=SMALLEST_MAGNITUDE)
+        enhanced_BTF = magnitude_from_log1p(enhanced_log1p_BTF) * phase_BTF
+        return istft(enhanced_BTF, lengths_B, num_samples=noisy_BN.shape[1]), enhanced_log1p_BTF
+
+
+def align_frames(frames_BTD: Tensor, shape: EncoderShape, lengths_B: Tensor, *, num_frames: int) -> Tensor:
+    """Encoder frames repeated to the spectrum's rate, the last valid one held to the end.
+
+    Args:
+        frames_BTD: Encoder frames, at a multiple of the spectrum's hop.
+        shape: Strides of the encoder.
+        lengths_B: Valid samples.
+        num_frames: Frames of the spectrum.
+
+    Returns:
+        (B, num_frames, D).
+    """
+    hop = 1
+    for stride in shape.strides:
+        hop *= stride
+    index_T = torch.arange(num_frames, device=frames_BTD.device) * HOP_LENGTH // hop
+    last_B1 = (encoder_frames(shape, lengths_B).to(index_T.device) - 1).clamp(min=0).unsqueeze(1)
+    index_BT = torch.minimum(index_T.unsqueeze(0), last_B1)
+    return frames_BTD.gather(1, index_BT.unsqueeze(-1).expand(-1, -1, frames_BTD.shape[-1]))

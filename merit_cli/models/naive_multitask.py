@@ -1,0 +1,120 @@
+"""Naive multi-task learning and its single-task halves: each task weighs the shared layers by itself.
+
+Shape suffixes: B batch, N samples, L layers, T frames, D features.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from merit_cli.carriers import EncoderShape, MultiTaskOutput
+from merit_cli.models.heads import EmotionHead, MaskHead
+from merit_cli.models.layer_fusion import WeightedLayerSum
+from merit_cli.models.masks import encoder_frames, frame_mask
+from merit_cli.models.sizes import BranchSizes, build_emotion_head, build_mask_head, build_trunk, shape_after
+from merit_cli.models.trunk import SharedTrunk
+
+
+class EmotionBranch(nn.Module):
+    """Weighted layer sum and emotion head."""
+
+    def __init__(self, fusion: WeightedLayerSum, head: EmotionHead) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.head = head
+
+    def forward(self, layers_BLTD: Tensor, valid_BT: Tensor) -> Tensor:
+        """Logits (B, C)."""
+        return self.head(self.fusion(layers_BLTD), valid_BT)  # type: ignore[no-any-return]
+
+
+class EnhancementBranch(nn.Module):
+    """Weighted layer sum and mask head."""
+
+    def __init__(self, fusion: WeightedLayerSum, head: MaskHead) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.head = head
+
+    def forward(self, layers_BLTD: Tensor, noisy_BN: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
+        """The enhanced waveform and its log1p magnitude."""
+        return self.head(self.fusion(layers_BLTD), noisy_BN, lengths_B)  # type: ignore[no-any-return]
+
+
+class BranchedModel(nn.Module):
+    """A shared trunk and one branch a task; a missing branch leaves its output None.
+
+    Args:
+        encoder: Shape of the encoder in front.
+        trunk: Shared by the branches, or None.
+        enhancement: Branch that enhances.
+        emotion: Branch that classifies.
+    """
+
+    def __init__(
+        self,
+        encoder: EncoderShape,
+        *,
+        trunk: SharedTrunk | None = None,
+        enhancement: EnhancementBranch | None = None,
+        emotion: EmotionBranch | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.trunk = trunk
+        self.enhancement = enhancement
+        self.emotion = emotion
+
+    def forward(self, features_BLTD: Tensor, noisy_BN: Tensor, lengths_B: Tensor) -> MultiTaskOutput:
+        """Outputs for encoder features and the noisy waveforms in normalised scale."""
+        valid_BT = frame_mask(encoder_frames(self.encoder, lengths_B), features_BLTD.shape[2])
+        layers_BLTD = features_BLTD if self.trunk is None else self.trunk(features_BLTD, valid_BT)
+        wave_BN, log1p_BTF, logits_BC = None, None, None
+        if self.enhancement is not None:
+            wave_BN, log1p_BTF = self.enhancement(layers_BLTD, noisy_BN, lengths_B)
+        if self.emotion is not None:
+            logits_BC = self.emotion(layers_BLTD, valid_BT)
+        return MultiTaskOutput(enhanced_BN=wave_BN, enhanced_log1p_BTF=log1p_BTF, emotion_logits_BC=logits_BC)
+
+
+def _build(sizes: BranchSizes, encoder: EncoderShape, num_classes: int, *, tasks: tuple[str, ...]) -> BranchedModel:
+    trunk = build_trunk(sizes, encoder)
+    seen = shape_after(trunk, encoder)
+    enhancement = emotion = None
+    if "enhancement" in tasks:
+        fusion = WeightedLayerSum(seen.num_layers, seen.dim)
+        enhancement = EnhancementBranch(fusion, build_mask_head(sizes, seen.dim, encoder))
+    if "emotion" in tasks:
+        fusion = WeightedLayerSum(seen.num_layers, seen.dim)
+        emotion = EmotionBranch(fusion, build_emotion_head(sizes, seen.dim, num_classes))
+    return BranchedModel(encoder, trunk=trunk, enhancement=enhancement, emotion=emotion)
+
+
+class NaiveMultitaskConfig(BranchSizes):
+    """Both tasks on one trunk, without experts."""
+
+    name: Literal["naive-mtl"] = "naive-mtl"
+
+    def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
+        """The model for an encoder's features."""
+        return _build(self, encoder, num_classes, tasks=("enhancement", "emotion"))
+
+
+class EnhancementConfig(BranchSizes):
+    """Speech enhancement alone."""
+
+    name: Literal["se"] = "se"
+
+    def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
+        """The model for an encoder's features; ``num_classes`` has no effect."""
+        return _build(self, encoder, num_classes, tasks=("enhancement",))
+
+
+class EmotionConfig(BranchSizes):
+    """Emotion recognition alone."""
+
+    name: Literal["ser"] = "ser"
+
+    def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
+        """The model for an encoder's features."""
+        return _build(self, encoder, num_classes, tasks=("emotion",))
