@@ -40,3 +40,8 @@ def noise_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(exist_ok=True)
         soundfile.write(path, 0.05 * generator.standard_normal(round(rate * seconds)), rate)
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``make docs`` write the golden file of flags anew."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/cli/golden_flags.json")

@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from merit_cli.errors import MeritError
-from merit_cli.io.weights import cache_folder, weight_names, weight_path
+from merit_cli.io.pinned_file import cache_dir
+from merit_cli.io.weights import weight_path, weight_specs
 from merit_cli.workers import available_cores
 
 _NEEDED_CODECS = ("WAV", "FLAC", "OGG")
@@ -56,7 +57,7 @@ def run_checks() -> list[Check]:
         ("disk", _disk),
     ]
     checks += [(name, lambda name=name: _extra(name)) for name in _EXTRAS]  # type: ignore[misc]
-    checks += [(f"weight {name}", lambda name=name: _weight(name)) for name in weight_names()]  # type: ignore[misc]
+    checks += [(f"weight {name}", lambda name=name: _weight(name)) for name in weight_specs()]  # type: ignore[misc]
     return [_guarded(name, check) for name, check in checks]
 
 
@@ -133,7 +134,7 @@ def _processors() -> Check:
 
 
 def _cache() -> Check:
-    folder = cache_folder()
+    folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):
@@ -162,5 +163,5 @@ def _weight(name: str) -> Check:
     try:
         return Check(f"weight {name}", ok=True, found=str(weight_path(name)))
     except MeritError as error:
-        corrupt = "sha256" in error.message
+        corrupt = "damaged" in error.message
         return Check(f"weight {name}", ok=not corrupt, found=error.message, mend=f"merit prepare weights {name}")
