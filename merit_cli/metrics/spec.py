@@ -1,0 +1,104 @@
+"""What a metric is: its name, formula, unit, range, direction and source; and the names people type for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from merit_cli.errors import UsageError, unknown_name
+from merit_cli.metrics import METRICS
+
+FloatArray = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.floating]
+Kind = Literal["signal", "classification", "respiratory"]
+
+NARROW_BAND_RATE = 8000
+
+_ALIASES = {
+    "f1": "macro_f1",
+    "f1_macro": "macro_f1",
+    "f1_micro": "micro_f1",
+    "f1_weighted": "weighted_f1",
+    "acc": "accuracy",
+    "unweighted_average_recall": "uar",
+    "sisdr": "si_sdr_db",
+    "segsnr": "ssnr_db",
+    "se": "icbhi_se",
+    "sp": "icbhi_sp",
+    "score": "icbhi_score",
+}
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A metric.
+
+    Args:
+        name: Canonical, with its variant and its unit where it has one.
+        kind: ``signal`` metrics are ``compute(clean, processed, sample_rate=...) -> float`` on one
+            utterance (N,). ``classification`` and ``respiratory`` metrics are
+            ``compute(confusion) -> array (...)`` on counts (..., C, C), true class in rows.
+        compute: The formula. A signal metric raises `BadData` where it is undefined; one over counts
+            gives NaN there, which `confusion.score_of` refuses.
+        unit: Such as ``dB``; empty for a plain number.
+        higher_is_better: Which way is better.
+        range: Lowest and highest value it can take.
+        needs_reference: Whether it needs the clean signal or the true labels.
+        sample_rates: Rates in Hz that it is defined at; empty for any.
+        source: Author, year and equation.
+        isolate: Whether its library may kill the process.
+    """
+
+    name: str
+    kind: Kind
+    compute: Callable[..., Any]  # the two signatures differ by kind
+    unit: str
+    higher_is_better: bool
+    range: tuple[float, float]
+    source: str
+    needs_reference: bool = True
+    sample_rates: tuple[int, ...] = ()
+    isolate: bool = False
+
+
+def canonical_name(name: str, *, sample_rate: int | None = None, place: str = "") -> str:
+    """The canonical name of a metric; case, hyphens and blanks are free.
+
+    Args:
+        name: As typed.
+        sample_rate: Rate of the audio in Hz, where it is known: ``pesq`` is narrow-band at 8 kHz.
+        place: Where the name was typed, for the error.
+
+    Raises:
+        UsageError: No metric is called so; the nearest is named.
+
+    >>> canonical_name("SI-SDR"), canonical_name("f1"), canonical_name("pesq"), canonical_name("pesq", sample_rate=8000)
+    ('si_sdr_db', 'macro_f1', 'pesq_wb', 'pesq_nb')
+    """
+    plain = name.strip().lower().replace("-", "_").replace(" ", "_")
+    if plain == "pesq":
+        return "pesq_nb" if sample_rate == NARROW_BAND_RATE else "pesq_wb"
+    known = METRICS.names()
+    for candidate in (plain, _ALIASES.get(plain, plain), f"{plain}_db"):
+        if candidate in known:
+            return candidate
+    raise unknown_name("metric", name, [*known, *_ALIASES, "pesq"], place=place)
+
+
+def load_metric(name: str, *, sample_rate: int | None = None, place: str = "") -> MetricSpec:
+    """The metric of that name, typed in any of its spellings.
+
+    Raises:
+        UsageError: No metric is called so, or a plug-in registered something else under the name.
+        Unavailable: Its package is not installed.
+
+    >>> load_metric("ssnr").unit
+    'dB'
+    """
+    canonical = canonical_name(name, sample_rate=sample_rate, place=place)
+    spec = METRICS.load(canonical, place=place)
+    if not isinstance(spec, MetricSpec):
+        raise UsageError(f"the metric {canonical!r} is not a MetricSpec", place=place, hint="mend the plug-in package")
+    return spec
