@@ -25,9 +25,10 @@ MIN_POWER = np.float32(1e-12)
 
 PRESENCE_PRIOR_SNR = 10.0**1.5  # 15 dB: Gerkmann and Hendriks (2012), table I
 STUCK_PRESENCE = 0.99  # table I: a mean presence above it is a tracker that lost the noise
-_TABLE_STEP = 1.0 / 512.0
-_TABLE_START = float(np.log(1e-6))
-_TABLE_STOP = float(np.log(50.0))
+_TABLE_STEP, _TABLE_START, _TABLE_STOP = 1.0 / 4096.0, float(np.log(1e-6)), float(np.log(50.0))  # of log v
+_TABLE_LEAST = np.float32(1e-6)
+_TABLE_SCALE = np.float32(1.0 / _TABLE_STEP)
+_TABLE_OFFSET = np.float32(0.5 - _TABLE_START / _TABLE_STEP)
 
 
 class NoiseState(NamedTuple):
@@ -107,8 +108,8 @@ def track_noise(power: FloatArray, state: NoiseState, *, hop: float) -> tuple[Fl
 def log_mmse_gain(prior_snr: FloatArray, posterior_snr: FloatArray) -> FloatArray:
     """Gain of the log-spectral amplitude estimator, ``xi / (1 + xi) * exp(E1(v) / 2)``.
 
-    ``v = xi / (1 + xi) * gamma``; the exponential integral comes from a table, linear between
-    points of log v, with a relative error below 1e-5 for v in [1e-6, 50].
+    ``v = xi / (1 + xi) * gamma``; the exponential integral comes from a table over log v, with a
+    relative error of the gain below 1e-4 (-80 dB) for v from 1e-6 on.
 
     Args:
         prior_snr: xi, a power ratio.
@@ -122,21 +123,19 @@ def log_mmse_gain(prior_snr: FloatArray, posterior_snr: FloatArray) -> FloatArra
 
 
 def _half_integral(v: FloatArray) -> FloatArray:
-    """``exp(E1(v) / 2)`` by the table; v is held inside it."""
-    values, slopes = _half_integral_table()
-    place = (np.log(np.maximum(v, np.float32(1e-6))) - np.float32(_TABLE_START)) * np.float32(1.0 / _TABLE_STEP)
-    index = np.minimum(place.astype(np.int32), len(slopes) - 1)
-    made: FloatArray = values[index] + slopes[index] * np.minimum(place - index, np.float32(1.0))
+    """``exp(E1(v) / 2)`` from the table; v is held inside it."""
+    # Adding 0.5 after scaling makes the cast round to the nearest point.
+    place = np.log(np.maximum(v, _TABLE_LEAST)) * _TABLE_SCALE + _TABLE_OFFSET
+    made: FloatArray = _half_integral_table().take(place.astype(np.int32), mode="clip")
     return made
 
 
 @lru_cache(maxsize=1)
-def _half_integral_table() -> tuple[FloatArray, FloatArray]:
+def _half_integral_table() -> FloatArray:
     from scipy.special import exp1
 
-    grid = np.arange(_TABLE_START, _TABLE_STOP + _TABLE_STEP, _TABLE_STEP)
-    values = np.exp(0.5 * exp1(np.exp(grid)))
-    return values[:-1].astype(np.float32), np.diff(values).astype(np.float32)
+    grid = np.arange(_TABLE_START, _TABLE_STOP, _TABLE_STEP)
+    return np.exp(0.5 * exp1(np.exp(grid))).astype(np.float32)
 
 
 def log_mmse_gains(

@@ -103,7 +103,7 @@ def synthesis_window(framing: Framing) -> FloatArray:
     """The window that, after `analysis_window`, adds up to 1 over the overlapping frames."""
     window = analysis_window(framing.frame_length).astype(np.float64)
     total = (window**2).reshape(-1, framing.hop_length).sum(axis=0)
-    made = (window.reshape(-1, framing.hop_length) / total).reshape(-1).astype(np.float32)
+    made: FloatArray = (window.reshape(-1, framing.hop_length) / total).reshape(-1).astype(np.float32)
     made.setflags(write=False)
     return made
 
@@ -126,7 +126,7 @@ def istft(spectrum_TF: ComplexArray, framing: Framing, num_samples: int) -> Floa
 
 
 def process_frames(
-    samples_N: npt.NDArray[np.floating], framing: Framing, processor: FrameProcessor, *, block_frames: int = 2048
+    samples_N: npt.NDArray[np.floating], framing: Framing, processor: FrameProcessor, *, block_frames: int = 1024
 ) -> FloatArray:
     """The signal with ``processor`` run over its spectra, in memory bounded by the block.
 

@@ -27,9 +27,8 @@ def test_log_mmse_gain_equals_the_formula_with_the_exponential_integral() -> Non
     v = prior / (1 + prior) * posterior
     formula = prior / (1 + prior) * np.exp(0.5 * exp1(v))
     made = log_mmse_gain(prior.astype(np.float32), posterior.astype(np.float32))
-    inside = (v > 1e-6) & (v < 50)
-    assert inside.sum() > 4900
-    assert made[inside] == pytest.approx(formula[inside], rel=1e-5)
+    assert (v > 1e-6).all()
+    assert made == pytest.approx(formula, rel=1e-4)  # the table's step is 2.4e-4 in log v
 
 
 def test_log_mmse_gain_tends_to_the_wiener_gain_at_high_snr() -> None:
@@ -110,7 +109,7 @@ def test_gains_equal_a_frame_by_frame_calculation() -> None:
         prior = np.maximum(0.98 * speech + 0.02 * np.maximum(power[t] - 1, 0), 0.01)
         gain = np.minimum(prior / (1 + prior) * np.exp(0.5 * exp1(prior / (1 + prior) * power[t])), 1.0)
         speech = gain**2 * power[t]
-        assert gains[t] == pytest.approx(gain, rel=1e-4)
+        assert gains[t] == pytest.approx(gain, rel=3e-4)
 
 
 def test_smoothing_keeps_its_time_constant() -> None:

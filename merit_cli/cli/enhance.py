@@ -1,0 +1,163 @@
+"""``merit enhance``."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from merit_cli.cli import options
+from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome, print_table
+from merit_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from merit_cli.workers import Machine
+    from merit_cli.workflows.enhance import EnhanceRecipe
+
+
+FILE_SUFFIXES = (".wav", ".flac")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("enhance")(enhance)
+
+
+def enhance(
+    noisy: Annotated[
+        list[str] | None,
+        typer.Argument(help="Files, folders, globs, manifests or runs; - is a WAV on stdin. Default: the newest mix."),
+    ] = None,
+    enhancer: Annotated[
+        str | None,
+        typer.Option("--enhancer", "-e", help="A name from --list, or a trained run's folder. Default: mmse-lsa."),
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the enhancers and what they need, and exit.")] = False,
+    file_format: Annotated[str | None, typer.Option("--format", help="flac or wav.")] = None,
+    channels: Annotated[str | None, typer.Option("--channels", help="Several channels: mix or first.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Output folder; it is the run. One input may go to a .wav or .flac file, or to - (stdout). "
+            "Default: runs/enhance/<enhancer>-<hash>.",
+        ),
+    ] = None,
+    recipe: options.Recipe = None,
+    overrides: options.Overrides = None,
+    overwrite: options.Overwrite = False,
+    retry_failed: options.RetryFailed = False,
+    dry_run: options.DryRun = False,
+    as_json: options.AsJson = False,
+    workers: options.Workers = 1,
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Enhance noisy audio: same length, same rate, no delay.
+
+    Labels and references go along into the new manifest. The same command again resumes.
+
+    Example: merit enhance noisy/ --enhancer gtcrn -o enhanced/
+    """
+    if show_list:
+        _print_list(as_json=as_json)
+        return
+    from merit_cli.assets import find_recipe
+    from merit_cli.config.load import load_recipe
+    from merit_cli.enhancers.select import enhancer_tree
+    from merit_cli.workflows.enhance import EnhanceRecipe
+
+    flags = {"enhancer": enhancer_tree(enhancer), "format": file_format, "channels": channels}
+    chosen = load_recipe(EnhanceRecipe, find_recipe("enhance", recipe), flags=flags, overrides=overrides or ())
+    is_single = noisy == ["-"] or (output is not None and (str(output) == "-" or output.suffix in FILE_SUFFIXES))
+    machine = make_machine(
+        workers=workers, runs_dir=runs_dir, overwrite=overwrite, retry_failed=retry_failed, quiet=as_json or is_single
+    )
+    if is_single:
+        _enhance_one(chosen, noisy or [], output, machine=machine, dry_run=dry_run)
+    else:
+        _enhance_many(chosen, noisy or [], output, machine=machine, dry_run=dry_run, as_json=as_json)
+
+
+def _enhance_many(
+    chosen: "EnhanceRecipe", noisy: list[str], output: Path | None, *, machine: "Machine", dry_run: bool, as_json: bool
+) -> None:
+    from merit_cli.workflows.enhance import default_input, find_inputs, run_enhance
+
+    if "-" in noisy:
+        raise UsageError("stdin cannot be mixed with other inputs", place="-", hint="merit enhance - -o -")
+    if not noisy:
+        noisy = [str(default_input(machine))]
+        typer.echo(f"input: the newest finished mix, {noisy[0]}", err=as_json)
+    inputs = find_inputs(noisy)
+    if dry_run:
+        seconds = sum(utterance.duration for utterance in inputs.utterances)
+        typer.echo(
+            f"would enhance {len(inputs.utterances)} files, {seconds:.0f} s of audio, "
+            f"by {chosen.enhancer.name}; nothing was written"
+        )
+        return
+    run, summary = run_enhance(chosen, inputs, output=output, machine=machine)
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        speed = summary.real_time_factor
+        print_facts(
+            {
+                "enhancer": summary.enhancer,
+                "enhanced": summary.enhanced,
+                "already done": summary.already_done,
+                "failed": summary.failed,
+                "real-time factor": "not measured"
+                if speed is None
+                else f"{speed:.4f} ({1 / speed:.0f} times real time)",
+            }
+        )
+        print_outcome(where=run.path, next_command=f"merit evaluate {run.path}", nothing_to_do=run.state == "done")
+    exit_for(failed=summary.failed, skipped=summary.skipped, ledger=run.path / "ledger.jsonl")
+
+
+def _enhance_one(
+    chosen: "EnhanceRecipe", noisy: list[str], output: Path | None, *, machine: "Machine", dry_run: bool
+) -> None:
+    """One input to one file or to stdout, without a run folder."""
+    from merit_cli.workflows.enhance import enhance_stream
+
+    if len(noisy) != 1 or Path(noisy[0]).is_dir():
+        raise UsageError("only one file can go to one output", place=f"--output {output}", hint="give a folder instead")
+    if output is not None and str(output) != "-" and output.suffix not in FILE_SUFFIXES:
+        raise UsageError("stdin goes to stdout or to a file", place=f"--output {output}", hint="-o - or -o clean.wav")
+    if dry_run:
+        typer.echo(f"would enhance {noisy[0]} by {chosen.enhancer.name}; nothing was written", err=True)
+        return
+    source = sys.stdin.buffer if noisy == ["-"] else Path(noisy[0])
+    if output is None or str(output) == "-":
+        enhance_stream(chosen, source, sys.stdout.buffer, machine=machine)
+    else:
+        enhance_stream(chosen, source, output, machine=machine)
+        typer.echo(f"output: {output}")
+
+
+def _print_list(*, as_json: bool) -> None:
+    from merit_cli.enhancers.catalogue import list_enhancers
+
+    rows = list_enhancers()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_table(
+        ["name", "kind", "rate", "parameters", "real-time factor", "licence", "ready"],
+        [
+            [
+                row.name,
+                row.kind,
+                "any" if row.ready and row.sample_rate is None else f"{row.sample_rate or ''}",
+                "" if row.num_parameters is None else f"{row.num_parameters}",
+                "" if row.real_time_factor is None else f"{row.real_time_factor:.4f}",
+                row.license,
+                "yes" if row.ready else f"no: {row.how_to_get}",
+            ]
+            for row in rows
+        ],
+    )

@@ -1,0 +1,172 @@
+"""What every enhancer promises, and the wrapper that keeps the promise for it.
+
+An `Engine` does the work at its own rate and a known level. `Contracted` makes of it an `Enhancer`
+with these clauses, tested over the whole registry: same rate and same number of samples out as in;
+no delay; deterministic; the input stays untouched; silence gives exact silence; never NaN; a gain
+on the input is the same gain on the output; files shorter than a frame are no special case; the
+working memory does not grow with the file.
+"""
+
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from merit_cli.audio.overlap_add import process_in_chunks
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.errors import BadData
+from merit_cli.io.audio_file import resample
+from merit_cli.units import Seconds, db_to_amplitude, seconds_to_samples
+
+FloatArray = npt.NDArray[np.float32]
+Kind = Literal["none", "classical", "pretrained", "trained"]
+
+WORKING_RMS = db_to_amplitude(-26.0)
+"""RMS level every engine works at: the active speech level of ITU-T P.341 test material, -26 dBov."""
+SILENCE_PEAK = 1e-30
+"""A signal whose peak lies below is silence; float32 could not be brought to the working level."""
+CHUNK = Seconds(30.0)
+CONTEXT = Seconds(1.0)
+FADE = Seconds(0.1)
+_BLOCK = 1 << 20
+
+
+class Enhancer(Protocol):
+    """A callable that cleans a mono signal."""
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Rate in Hz it works at inside; None where it works at any."""
+
+    def __call__(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
+        """The enhanced signal, float32, with the shape and the rate of ``noisy_N``."""
+
+
+class Engine(Protocol):
+    """What does the work inside an enhancer."""
+
+    @property
+    def sample_rate(self) -> int | None:
+        """The only rate in Hz it takes; None for any."""
+
+    @property
+    def delay(self) -> int:
+        """Samples, at its rate, by which its output is late."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether it takes a file of any length in bounded memory; if not, it is given chunks."""
+
+    def process(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
+        """As many samples as went in, at ``sample_rate``; keeps no state from call to call."""
+
+
+class EnhancerConfig(FrozenConfig):
+    """Settings of one enhancer; the base of every registered one.
+
+    Attributes:
+        kind: What sort of method it is.
+        licence: Of its weights, or of this code.
+    """
+
+    name: str
+    kind: ClassVar[Kind] = "classical"
+    licence: ClassVar[str] = "Apache-2.0"
+
+    def engine(self) -> Engine:
+        """The engine that these settings describe.
+
+        Raises:
+            Unavailable: Its weights or an extra are missing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no engine")
+
+    def build(self, *, chunk: Seconds = CHUNK) -> Enhancer:
+        """The enhancer, ready to call.
+
+        Args:
+            chunk: Seconds handed at once to an engine that does not stream.
+
+        Raises:
+            Unavailable: Its weights or an extra are missing.
+        """
+        return Contracted(self.engine(), chunk=chunk)
+
+    def content(self) -> str:
+        """Hash of the files the result depends on, for the run's fingerprint; empty without any."""
+        return ""
+
+    def weight_name(self) -> str | None:
+        """Name of the weights it needs, as ``merit prepare weights`` knows them."""
+        return None
+
+    def num_parameters(self) -> int | None:
+        """Trained parameters; 0 for a method without, None where it cannot be told yet."""
+        return 0
+
+
+class Contracted:
+    """An engine held to the contract of this module.
+
+    Args:
+        engine: Does the work.
+        chunk: Seconds handed at once to an engine that does not stream.
+    """
+
+    def __init__(self, engine: Engine, *, chunk: Seconds = CHUNK) -> None:
+        self.engine, self.chunk = engine, chunk
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Rate in Hz the engine works at; None where it works at any."""
+        return self.engine.sample_rate
+
+    def __call__(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
+        """The enhanced signal (N,), at the rate and level of ``noisy_N`` (N,).
+
+        Raises:
+            BadData: The input, or what the engine made of it, is not finite.
+        """
+        assert noisy_N.ndim == 1, f"need a mono signal, got shape {noisy_N.shape}"
+        peak = float(np.abs(noisy_N).max(initial=0.0))
+        if not np.isfinite(peak):
+            raise BadData("the signal holds NaN or infinite samples")
+        if peak < SILENCE_PEAK:
+            return np.zeros(len(noisy_N), dtype=np.float32)
+        scale = min(WORKING_RMS / _rms(noisy_N), 1.0 / peak)
+        scaled_N = noisy_N.astype(np.float32) * np.float32(scale)
+        rate = self.engine.sample_rate or sample_rate
+        made_N = self._at_engine_rate(resample(scaled_N, sample_rate, rate), rate)
+        enhanced_N = _fitted(resample(made_N, rate, sample_rate), len(noisy_N))
+        enhanced_N = enhanced_N * np.float32(1.0 / scale)
+        if not np.isfinite(enhanced_N).all():
+            raise BadData("the enhancer gave NaN or infinite samples")
+        return enhanced_N
+
+    def _at_engine_rate(self, samples_N: FloatArray, rate: int) -> FloatArray:
+        delay = self.engine.delay
+        padded = np.pad(samples_N, (0, delay)) if delay else samples_N
+        if self.engine.streams:
+            made = self.engine.process(padded, rate)
+        else:
+            made = process_in_chunks(
+                padded,
+                lambda piece: self.engine.process(piece, rate),
+                chunk_length=seconds_to_samples(self.chunk, rate),
+                context_length=seconds_to_samples(min(CONTEXT, self.chunk / 8), rate),
+                fade_length=seconds_to_samples(min(FADE, self.chunk / 8), rate),
+            )
+        assert len(made) == len(padded), f"the engine turned {len(padded)} samples into {len(made)}"
+        return made[delay:]
+
+
+def _rms(samples_N: FloatArray) -> float:
+    blocks = (samples_N[start : start + _BLOCK].astype(np.float64) for start in range(0, len(samples_N), _BLOCK))
+    return float(np.sqrt(sum(float(np.dot(block, block)) for block in blocks) / len(samples_N)))
+
+
+def _fitted(samples_N: FloatArray, num_samples: int) -> FloatArray:
+    """Cut or padded with zeros at the end: resampling may round the length either way."""
+    if len(samples_N) >= num_samples:
+        return samples_N[:num_samples]
+    return np.pad(samples_N, (0, num_samples - len(samples_N)))

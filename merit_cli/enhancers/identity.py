@@ -1,0 +1,35 @@
+"""The enhancer that changes nothing: the row every table is compared with."""
+
+from typing import ClassVar, Literal
+
+from merit_cli.enhancers.contract import CHUNK, Engine, Enhancer, EnhancerConfig, FloatArray, Kind
+from merit_cli.units import Seconds
+
+
+class IdentityEngine:
+    """Gives back what it is given; also the enhancer itself, so that not one bit changes."""
+
+    sample_rate: int | None = None
+    delay = 0
+    streams = True
+
+    def process(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
+        """A copy of the signal."""
+        return noisy_N.copy()
+
+    __call__ = process
+
+
+class IdentityConfig(EnhancerConfig):
+    """No enhancement."""
+
+    name: Literal["identity"] = "identity"
+    kind: ClassVar[Kind] = "none"
+
+    def engine(self) -> Engine:
+        """The engine that copies."""
+        return IdentityEngine()
+
+    def build(self, *, chunk: Seconds = CHUNK) -> Enhancer:
+        """The enhancer without a change of level, which would round."""
+        return IdentityEngine()
