@@ -21,7 +21,7 @@ TIME_LIMIT_S = 300.0
 _SAVE_SDIST = """
 import sys
 from pip._internal.commands import create_command
-from pip._internal.network.utils import HEADERS
+from pip._internal.network.utils import HEADERS, response_chunks
 name, version, target, *arguments = sys.argv[1:]
 command = create_command("download")
 options, _ = command.parse_args([*arguments, name])
@@ -35,7 +35,7 @@ with command.main_context():
     response = session.get(links[0].url_without_fragment, headers=HEADERS, stream=True)
     response.raise_for_status()
     with open(target, "wb") as handle:
-        for piece in response.raw.stream(1 << 16, decode_content=False):
+        for piece in response_chunks(response):
             handle.write(piece)
 """
 _COMMON = ("--no-deps", "--no-input", "--retries=1", "--disable-pip-version-check")
