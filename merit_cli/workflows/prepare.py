@@ -1,0 +1,221 @@
+"""``merit prepare``: a corpus as a checked manifest and a card, and the small pretrained weights."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from merit_cli import __version__
+from merit_cli.assets import bundled
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.config.load import read_yaml, resolved
+from merit_cli.corpora import CORPORA
+from merit_cli.corpora.prepared import CorpusAdapter
+from merit_cli.errors import MeritError, NoInput, Unavailable
+from merit_cli.io.hashing import hash_of_files, sha256_of_file
+from merit_cli.io.package_index import TIME_LIMIT_S
+from merit_cli.io.pinned_file import PinnedFile, cached_file, fetch_file
+from merit_cli.io.run_dir import open_run
+from merit_cli.io.weights import fetch_weight, weight_path, weight_spec, weight_specs
+from merit_cli.manifests.checks import check_leaks
+from merit_cli.manifests.folds import leave_one_speaker_out
+from merit_cli.manifests.read_write import CARD_NAME, MANIFEST_NAME, write_card, write_manifest
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.workers import Machine
+
+
+class PrepareRecipe(FrozenConfig):
+    """What decides a prepared corpus.
+
+    Args:
+        corpus: Name of its adapter.
+        fold: Leave-one-speaker-out fold, from 1; None keeps the corpus's own splits.
+        allow_leak: Go on although splits share a speaker.
+    """
+
+    corpus: str
+    fold: int | None = None
+    allow_leak: bool = False
+
+
+@dataclass(frozen=True)
+class PrepareSummary:
+    """What came out of a corpus.
+
+    Args:
+        output: The run folder.
+        manifest: Path of the manifest.
+        utterances: In all.
+        splits: Utterances of each split.
+        speakers: In all.
+        seconds: Of audio.
+        notes: What every table made from it must repeat.
+        already_done: Whether an earlier call had finished it.
+    """
+
+    output: Path
+    manifest: Path
+    utterances: int
+    splits: dict[str, int]
+    speakers: int
+    seconds: float
+    notes: tuple[str, ...]
+    already_done: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as JSON data."""
+        return {**asdict(self), "output": str(self.output), "manifest": str(self.manifest), "notes": list(self.notes)}
+
+
+def run_prepare(
+    corpus: str,
+    raw: Path | None,
+    *,
+    output: Path | None,
+    machine: Machine,
+    fold: int | None = None,
+    fetch: bool = False,
+    allow_leak: bool = False,
+) -> PrepareSummary:
+    """Make a corpus ready in a run folder, or find it ready there.
+
+    Args:
+        corpus: Registered name.
+        raw: The corpus as the user has it; None for a bundled or made one, or one that was fetched.
+        output: The run folder; None takes the default one.
+        machine: Where default folders go; whether to overwrite.
+        fold: Leave-one-speaker-out fold, from 1; None keeps the corpus's own splits.
+        fetch: Fetch the raw file through the package index where it is not cached.
+        allow_leak: Go on although splits share a speaker.
+
+    Raises:
+        UsageError: The name, the fold or the output folder is wrong.
+        NoInput: The raw corpus is missing.
+        BadData: It cannot be used.
+        CheckFailed: Its splits share a speaker.
+        Unavailable: It has to be fetched first, or the output cannot be written.
+    """
+    adapter = cast(CorpusAdapter, CORPORA.load(corpus, place="CORPUS"))
+    raw = _pinned_raw(corpus, fetch=fetch) if raw is None else raw
+    recipe = PrepareRecipe(corpus=corpus, fold=fold, allow_leak=allow_leak)
+    run = open_run(
+        output,
+        command="prepare",
+        name=corpus if fold is None else f"{corpus}-fold{fold}",
+        recipe=resolved(recipe),
+        inputs=_inputs(corpus, raw),
+        runs_dir=machine.runs_dir,
+        overwrite=machine.overwrite,
+    )
+    manifest = run.path / MANIFEST_NAME
+    if run.state == "done":
+        stored = {**run.summary(), "output": run.path, "manifest": manifest, "already_done": True}
+        return PrepareSummary(**{**stored, "notes": tuple(stored["notes"])})
+    utterances, card = adapter(raw, run.path)
+    if fold is not None:
+        utterances = leave_one_speaker_out(utterances, fold)
+    notes = (*card.notes, *check_leaks(utterances, card, allow_leak=allow_leak))
+    write_card(run.path, card.model_copy(update={"notes": notes}))
+    write_manifest(manifest, utterances)
+    summary = _summary(run.path, utterances, notes)
+    run.finish(summary.to_json())
+    return summary
+
+
+def _bundled_card(corpus: str) -> Path | None:
+    try:
+        return bundled(f"data_manifests/{corpus}/{CARD_NAME}")
+    except NoInput:
+        return None
+
+
+def _pinned_raw(corpus: str, *, fetch: bool) -> Path | None:
+    """The raw file that the corpus's card pins; None for a corpus without one."""
+    card = _bundled_card(corpus)
+    entry = read_yaml(card).get("file") if card else None
+    if not entry:
+        return None
+    pinned = PinnedFile.from_card(corpus, entry)
+    return fetch_file(pinned) if fetch else cached_file(pinned, how_to_get=f"merit prepare {corpus} --fetch")
+
+
+def _inputs(corpus: str, raw: Path | None) -> dict[str, str]:
+    inputs = {"merit": __version__}  # adapters and the bundled corpora change with it
+    if card := _bundled_card(corpus):
+        inputs["card"] = sha256_of_file(card)
+    if raw is not None:
+        if not raw.exists():
+            raise NoInput("the raw corpus does not exist", place=str(raw))
+        files = [path for path in raw.rglob("*") if path.is_file()] if raw.is_dir() else []
+        inputs["raw"] = hash_of_files(files) if raw.is_dir() else sha256_of_file(raw)
+    return inputs
+
+
+def _summary(folder: Path, utterances: Sequence[Utterance], notes: tuple[str, ...]) -> PrepareSummary:
+    splits: dict[str, int] = {}
+    for utterance in utterances:
+        splits[utterance.split] = splits.get(utterance.split, 0) + 1
+    return PrepareSummary(
+        output=folder,
+        manifest=folder / MANIFEST_NAME,
+        utterances=len(utterances),
+        splits=splits,
+        speakers=len({u.speaker for u in utterances if u.speaker}),
+        seconds=round(sum(u.duration for u in utterances), 1),
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True)
+class WeightReport:
+    """What became of one weight.
+
+    Args:
+        name: Of the weight.
+        status: ``ready`` (was cached), ``fetched`` or ``failed``.
+        path: The cached file; empty where it failed.
+        reason: Why it failed.
+        licence: Of the weight.
+    """
+
+    name: str
+    status: Literal["ready", "fetched", "failed"]
+    path: str
+    reason: str
+    licence: str
+
+
+def prepare_weights(
+    names: Sequence[str] = (), *, machine: Machine, time_limit: float = TIME_LIMIT_S
+) -> list[WeightReport]:
+    """Fetch the small pinned weights that are not cached yet; one that cannot be had does not stop the others.
+
+    Args:
+        names: Which; empty takes all.
+        machine: Told how far it is.
+        time_limit: Seconds for all downloads together, so that a dead network is waited for once.
+
+    Raises:
+        UsageError: A name is unknown.
+    """
+    wanted = [weight_spec(name) for name in names] or list(weight_specs().values())
+    reports = []
+    started = time.monotonic()
+    for number, spec in enumerate(wanted, start=1):
+        left = time_limit - (time.monotonic() - started)
+        reports.append(_prepare_weight(spec, max(1.0, left)))
+        machine.progress("weights", number, len(wanted))
+    return reports
+
+
+def _prepare_weight(spec: PinnedFile, time_limit: float) -> WeightReport:
+    try:
+        return WeightReport(spec.name, "ready", str(weight_path(spec.name)), "", spec.licence)
+    except Unavailable:
+        pass
+    try:
+        path = fetch_weight(spec.name, time_limit=time_limit)
+    except MeritError as error:
+        return WeightReport(spec.name, "failed", "", str(error), spec.licence)
+    return WeightReport(spec.name, "fetched", str(path), "", spec.licence)
