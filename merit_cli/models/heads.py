@@ -91,7 +91,7 @@ def align_frames(frames_BTD: Tensor, shape: EncoderShape, lengths_B: Tensor, *, 
     """Encoder frames repeated to the spectrum's rate, the last valid one held to the end.
 
     Args:
-        frames_BTD: Encoder frames, at a multiple of the spectrum's hop.
+        frames_BTD: Encoder frames, at least one.
         shape: Strides of the encoder.
         lengths_B: Valid samples.
         num_frames: Frames of the spectrum.
