@@ -135,7 +135,8 @@ def _half_integral_table() -> FloatArray:
     from scipy.special import exp1
 
     grid = np.arange(_TABLE_START, _TABLE_STOP, _TABLE_STEP)
-    return np.exp(0.5 * exp1(np.exp(grid))).astype(np.float32)
+    table: FloatArray = np.exp(0.5 * exp1(np.exp(grid))).astype(np.float32)
+    return table
 
 
 def log_mmse_gains(

@@ -128,9 +128,7 @@ class Contracted:
             BadData: The input, or what the engine made of it, is not finite.
         """
         assert noisy_N.ndim == 1, f"need a mono signal, got shape {noisy_N.shape}"
-        peak = float(np.abs(noisy_N).max(initial=0.0))
-        if not np.isfinite(peak):
-            raise BadData("the signal holds NaN or infinite samples")
+        peak = finite_peak(noisy_N)
         if peak < SILENCE_PEAK:
             return np.zeros(len(noisy_N), dtype=np.float32)
         scale = min(WORKING_RMS / _rms(noisy_N), 1.0 / peak)
@@ -158,6 +156,18 @@ class Contracted:
             )
         assert len(made) == len(padded), f"the engine turned {len(padded)} samples into {len(made)}"
         return made[delay:]
+
+
+def finite_peak(samples_N: FloatArray) -> float:
+    """Largest absolute sample; 0 for an empty signal.
+
+    Raises:
+        BadData: A sample is NaN or infinite.
+    """
+    peak = float(np.abs(samples_N).max(initial=0.0))
+    if not np.isfinite(peak):
+        raise BadData("the signal holds NaN or infinite samples")
+    return peak
 
 
 def _rms(samples_N: FloatArray) -> float:

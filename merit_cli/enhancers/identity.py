@@ -2,20 +2,27 @@
 
 from typing import ClassVar, Literal
 
-from merit_cli.enhancers.contract import CHUNK, Engine, Enhancer, EnhancerConfig, FloatArray, Kind
+import numpy as np
+
+from merit_cli.enhancers.contract import CHUNK, Engine, Enhancer, EnhancerConfig, FloatArray, Kind, finite_peak
 from merit_cli.units import Seconds
 
 
 class IdentityEngine:
-    """Gives back what it is given; also the enhancer itself, so that not one bit changes."""
+    """Gives back what it is given; also the enhancer itself, so that not one bit changes with the level."""
 
     sample_rate: int | None = None
     delay = 0
     streams = True
 
     def process(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
-        """A copy of the signal."""
-        return noisy_N.copy()
+        """A copy of the signal.
+
+        Raises:
+            BadData: A sample is NaN or infinite.
+        """
+        finite_peak(noisy_N)
+        return noisy_N.astype(np.float32)
 
     __call__ = process
 

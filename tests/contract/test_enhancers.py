@@ -1,0 +1,157 @@
+"""Every registered enhancer keeps the contract of merit_cli.enhancers.contract."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from merit_cli.enhancers import ENHANCERS
+from merit_cli.enhancers.contract import Enhancer
+from merit_cli.enhancers.select import enhancer_config
+from merit_cli.errors import BadData, Unavailable
+
+FloatArray = npt.NDArray[np.float32]
+BUILT_IN = ["gtcrn", "identity", "mmse-lsa", "spectral-gate"]
+NEED_WEIGHTS = {"gtcrn"}
+RATES = [8000, 16000, 44100, 48000]
+
+
+def _why_not(name: str) -> str:
+    try:
+        enhancer_config(name).build()
+    except Unavailable as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(scope="module", params=ENHANCERS.names())
+def enhancer(request: pytest.FixtureRequest) -> Enhancer:
+    if why := _why_not(request.param):
+        pytest.skip(why)
+    return enhancer_config(request.param).build()
+
+
+@pytest.fixture(scope="module")
+def clean(speech_folder: Path) -> FloatArray:
+    samples, _ = soundfile.read(speech_folder / "utterance0.wav", dtype="float32")
+    return samples
+
+
+@pytest.fixture(scope="module")
+def noisy(clean: FloatArray) -> FloatArray:
+    return _with_noise(clean, -40.0)
+
+
+def _with_noise(clean: FloatArray, level_db: float) -> FloatArray:
+    noise = np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
+    return clean + np.float32(10 ** (level_db / 20)) * noise
+
+
+def _distance_db(made: FloatArray, wanted: FloatArray) -> float:
+    """Power of the difference over that of ``wanted``, in dB."""
+    error = float(np.sum((made.astype(np.float64) - wanted) ** 2))
+    return 10 * np.log10(error / float(np.sum(wanted.astype(np.float64) ** 2)) + 1e-30)
+
+
+def test_the_registry_holds_the_names_of_the_documentation() -> None:
+    assert [name for name in ENHANCERS.names() if name in ENHANCERS.table] == BUILT_IN
+
+
+def test_only_enhancers_with_weights_may_be_skipped() -> None:
+    missing = {name for name in BUILT_IN if _why_not(name)}
+    assert missing <= NEED_WEIGHTS
+    assert len(BUILT_IN) - len(missing) >= 3
+    assert all("merit prepare weights" in _why_not(name) for name in missing)
+
+
+@pytest.mark.parametrize("sample_rate", RATES)
+@pytest.mark.parametrize("num_samples", [1, 2, 100, 511, 5000, 12345])
+def test_output_has_the_length_of_the_input(enhancer: Enhancer, num_samples: int, sample_rate: int) -> None:
+    noisy = 0.1 * np.random.default_rng(1).standard_normal(num_samples).astype(np.float32)
+    enhanced = enhancer(noisy, sample_rate)
+    assert enhanced.shape == (num_samples,)
+    assert enhanced.dtype == np.float32
+    assert np.isfinite(enhanced).all()
+
+
+def test_an_empty_signal_stays_empty(enhancer: Enhancer) -> None:
+    assert enhancer(np.zeros(0, np.float32), 16000).shape == (0,)
+
+
+@pytest.mark.parametrize("sample_rate", RATES)
+def test_output_is_not_delayed(enhancer: Enhancer, noisy: FloatArray, clean: FloatArray, sample_rate: int) -> None:
+    """The samples are played at each rate: what counts is where the correlation peaks."""
+    enhanced = enhancer(noisy, sample_rate).astype(np.float64)
+    size = 2 * len(clean)
+    spectrum = np.fft.rfft(enhanced, size) * np.conj(np.fft.rfft(clean.astype(np.float64), size))
+    lag = int(np.fft.irfft(spectrum).argmax())
+    assert lag == 0
+
+
+def test_a_second_call_gives_the_same_bits(enhancer: Enhancer, noisy: FloatArray) -> None:
+    first = enhancer(noisy, 16000)
+    enhancer(noisy[::-1].copy(), 16000)  # what came in between must not matter
+    assert np.array_equal(enhancer(noisy, 16000), first)
+
+
+def test_input_stays_untouched(enhancer: Enhancer, noisy: FloatArray) -> None:
+    given = noisy.copy()
+    given.setflags(write=False)
+    enhancer(given, 16000)
+    assert np.array_equal(given, noisy)
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 48000])
+def test_silence_gives_exact_silence(enhancer: Enhancer, sample_rate: int) -> None:
+    assert not enhancer(np.zeros(4000, np.float32), sample_rate).any()
+
+
+@pytest.mark.parametrize("gain", [1e-6, 0.01, 3.0, 1000.0])
+def test_a_gain_on_the_input_is_a_gain_on_the_output(enhancer: Enhancer, noisy: FloatArray, gain: float) -> None:
+    wanted = np.float32(gain) * enhancer(noisy, 16000)
+    made = enhancer(np.float32(gain) * noisy, 16000)
+    assert _distance_db(made, wanted) < -80  # float32 rounding of the level, through recursions
+
+
+@pytest.mark.parametrize("kind", ["click", "dc", "square", "tiny", "leading silence", "gap", "loud"])
+def test_odd_signals_give_finite_output(enhancer: Enhancer, kind: str) -> None:
+    noise = np.random.default_rng(2).standard_normal(16000).astype(np.float32)
+    signal = {
+        "click": np.eye(1, 16000, 8000, dtype=np.float32)[0],
+        "dc": np.full(16000, 0.5, np.float32),
+        "square": np.sign(np.sin(np.arange(16000) / 10)).astype(np.float32),
+        "tiny": np.float32(1e-38) * noise,
+        "leading silence": np.where(np.arange(16000) < 10000, 0, noise).astype(np.float32),
+        "gap": np.where((np.arange(16000) // 4000) % 2 == 0, 0, noise).astype(np.float32),
+        "loud": np.float32(1e20) * noise,
+    }[kind]
+    enhanced = enhancer(signal, 16000)
+    assert enhanced.shape == signal.shape
+    assert np.isfinite(enhanced).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_signal_that_is_not_finite_is_refused(enhancer: Enhancer, bad: float) -> None:
+    signal = np.full(1000, 0.1, np.float32)
+    signal[500] = bad
+    with pytest.raises(BadData, match="NaN or infinite"):
+        enhancer(signal, 16000)
+
+
+def test_clean_speech_passes_nearly_unchanged(enhancer: Enhancer, clean: FloatArray) -> None:
+    """Noise 60 dB down leaves nothing to remove; no enhancer may then do harm of more than -6 dB."""
+    assert _distance_db(enhancer(_with_noise(clean, -80.0), 16000), clean) < -6
+
+
+def test_working_memory_does_not_grow_with_the_file(enhancer: Enhancer) -> None:
+    signal = 0.05 * np.random.default_rng(3).standard_normal(40 * 16000).astype(np.float32)
+    tracemalloc.start()
+    enhancer(signal, 16000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A handful of copies of the signal, and one block of spectra; each copy of the whole spectrum would be 5 MB at a
+    # hop of 16 ms and 10 MB at 8 ms, and there are about eight.
+    assert peak < 6 * signal.nbytes + 24e6

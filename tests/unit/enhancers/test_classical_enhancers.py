@@ -1,0 +1,92 @@
+"""What the spectral enhancers do to noise: analytic signals and speech in white noise."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from merit_cli.audio.stft import process_frames
+from merit_cli.enhancers import spectral_engine
+from merit_cli.enhancers.contract import EnhancerConfig
+from merit_cli.enhancers.mmse_lsa import MmseLsaConfig
+from merit_cli.enhancers.spectral_gate import SpectralGateConfig
+from merit_cli.metrics.signal import si_sdr_db
+
+FloatArray = npt.NDArray[np.float32]
+CONFIGS = [MmseLsaConfig(), SpectralGateConfig()]
+ids = [config.name for config in CONFIGS]
+
+
+def _white(num_samples: int, seed: int = 0) -> FloatArray:
+    return np.random.default_rng(seed).standard_normal(num_samples).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def clean(speech_folder: Path) -> FloatArray:
+    return np.concatenate([soundfile.read(path, dtype="float32")[0] for path in sorted(speech_folder.iterdir())])
+
+
+@pytest.fixture(scope="module")
+def noisy_at_0_db(clean: FloatArray) -> FloatArray:
+    noise = _white(len(clean))
+    return clean + noise * np.float32(np.sqrt(np.mean(clean**2) / np.mean(noise**2)))
+
+
+def _gain_db(config: EnhancerConfig, clean: FloatArray, noisy: FloatArray) -> float:
+    enhanced = config.build()(noisy, 16000)
+    return si_sdr_db(clean, enhanced, sample_rate=16000) - si_sdr_db(clean, noisy, sample_rate=16000)
+
+
+def test_mmse_lsa_raises_si_sdr_in_white_noise_by_6_db(clean: FloatArray, noisy_at_0_db: FloatArray) -> None:
+    assert _gain_db(MmseLsaConfig(), clean, noisy_at_0_db) > 6
+
+
+def test_mmse_lsa_beats_the_gate_in_white_noise(clean: FloatArray, noisy_at_0_db: FloatArray) -> None:
+    gains = [_gain_db(config, clean, noisy_at_0_db) for config in CONFIGS]
+    assert gains[0] > gains[1] > 3
+
+
+@pytest.mark.parametrize(
+    ("config", "floor_db"),
+    [(MmseLsaConfig(min_gain_db=-20), -20), (SpectralGateConfig(reduction_db=-20, threshold_db=12), -20)],
+    ids=ids,
+)
+def test_noise_alone_is_turned_down_to_near_the_floor(config: EnhancerConfig, floor_db: float) -> None:
+    noise = _white(64000)
+    settled = slice(32000, None)
+    left_db = 10 * np.log10(np.mean(config.build()(noise, 16000)[settled] ** 2) / np.mean(noise[settled] ** 2))
+    assert floor_db - 0.5 < left_db < floor_db + 6
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=ids)
+def test_a_tone_30_db_above_the_noise_keeps_its_level(config: EnhancerConfig) -> None:
+    n = np.arange(32000)
+    bursts = (n // 4000) % 2  # a tone that never stops would be noise
+    tone = (np.sin(2 * np.pi * 1000 * n / 16000) * bursts).astype(np.float32)
+    enhanced = config.build()(tone + _white(32000) * np.float32(0.022), 16000)
+    inside = slice(29000, 31000)
+    assert np.sqrt(np.mean(enhanced[inside] ** 2)) == pytest.approx(np.sqrt(0.5), rel=0.1)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=ids)
+def test_blocks_give_the_whole(config: EnhancerConfig, clean: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy = clean + 0.05 * _white(len(clean))
+    whole = config.build()(noisy, 16000)
+    monkeypatch.setattr(spectral_engine, "process_frames", partial(process_frames, block_frames=130))
+    blocked = config.build()(noisy, 16000)
+    assert len(noisy) > 4 * 130 * 128
+    error_db = 10 * np.log10(np.sum((blocked - whole) ** 2) / np.sum(whole**2) + 1e-30)
+    assert error_db < -60
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=ids)
+def test_digital_silence_before_the_noise_does_no_harm(config: EnhancerConfig, noisy_at_0_db: FloatArray) -> None:
+    """The noise is learnt from where it begins, so the gain of the rest is as without the silence."""
+    enhanced = config.build()(np.concatenate([np.zeros(48000, np.float32), noisy_at_0_db]), 16000)
+    assert np.abs(enhanced[:47000]).max() == 0
+    alone = config.build()(noisy_at_0_db, 16000)
+    level = [10 * np.log10(np.mean(x**2)) for x in (enhanced[48000:], alone)]
+    assert level[0] == pytest.approx(level[1], abs=0.5)
