@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ _NO_WAY = {
     errno.EPERM: "is not writable",
     errno.EROFS: "is on a read-only file system",
 }
+
+
+_TEMPORARY = re.compile(r"\..*\.(\d+)\.tmp(\.\w+)?")
 
 
 def cannot_write(path: Path, error: OSError) -> Unavailable:
@@ -53,7 +57,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         Unavailable: The folder is not writable or the disk is full.
     """
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.stem[:80]}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:80]}.{os.getpid()}.tmp{path.suffix}")  # see _TEMPORARY
     try:
         yield temporary
         os.replace(temporary, path)
@@ -61,6 +65,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep_temporaries(folder: Path) -> None:
+    """Remove what killed processes left half-written below ``folder``; those of living ones stay."""
+    for path in folder.rglob(".*.tmp*"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and not Path("/proc", match[1]).exists():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

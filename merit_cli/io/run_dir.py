@@ -16,7 +16,7 @@ import yaml
 
 from merit_cli.config.load import Tree, fingerprint, merge
 from merit_cli.errors import NoInput, UsageError
-from merit_cli.io.atomic import make_folder, write_json, write_yaml
+from merit_cli.io.atomic import make_folder, sweep_temporaries, write_json, write_yaml
 from merit_cli.io.provenance import gather_provenance
 
 State = Literal["new", "resumed", "done"]
@@ -97,7 +97,10 @@ def open_run(
     if path.is_dir() and any(path.iterdir()):
         found = _recorded(path)
         if found.get("fingerprint") == mark and found.get("command") == command:
-            return RunDir(path, "done" if (path / "DONE").exists() else "resumed", mark)
+            if (path / "DONE").exists():
+                return RunDir(path, "done", mark)
+            sweep_temporaries(path)
+            return RunDir(path, "resumed", mark)
         _refuse_or_clear(path, found, command=command, recipe=recipe, inputs=inputs, overwrite=overwrite)
     make_folder(path)
     write_yaml(path / "recipe.yaml", recipe)
