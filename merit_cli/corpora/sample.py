@@ -3,7 +3,8 @@
 Emotion labels with a licence that lets them be passed on are not to be had, so the labels are the
 styles below. What sets them apart are pitch, pitch range, rate and spectral tilt, changed relative
 to the voice's own; the directions are those of high and low arousal (K. Scherer 2003, "Vocal
-communication of emotion", table 2), the amounts ours. Level says little: it moves by 1.5 dB and is drawn from 6 dB.
+communication of emotion", table 2), the amounts ours. Rate and level move little, and each utterance
+deviates at random, so that duration and level alone do not give the style away.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from merit_cli.units import power_to_db
 
 SAMPLE_FOLDER = "data_manifests/sample"
 SEED = 0
-HEADROOM_DB = -8.0
+HEADROOM_DB = -12.0
 """Added to every level, so that no style reaches full scale."""
 PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD_DB = 0.5, 0.05, 3.0
 """Each utterance's own pitch (semitones), rate (share) and level lie uniformly within these of the style's."""
@@ -53,9 +54,9 @@ class Style:
 
 
 STYLES = {
-    "style-lively": Style(semitones=4.0, pitch_range=1.4, rate=1.2, tilt=2.0, level_db=1.5),
+    "style-lively": Style(semitones=5.0, pitch_range=1.5, rate=1.1, tilt=3.0, level_db=1.0),
     "style-plain": Style(),
-    "style-subdued": Style(semitones=-4.0, pitch_range=0.6, rate=0.8, tilt=-2.0, level_db=-1.5),
+    "style-subdued": Style(semitones=-5.0, pitch_range=0.5, rate=0.9, tilt=-3.0, level_db=-1.0),
 }
 
 
