@@ -159,7 +159,13 @@ def _cycle_utterance(
     if end <= start:
         reading.add_problem(item_id, "left out: the cycle holds no samples", kept=False)
         return None
-    facts = {"location": name.location, "mode": name.mode, "device": name.device, "recording": stem}
+    facts = {
+        "location": name.location,
+        "mode": name.mode,
+        "device": name.device,
+        "recording": stem,
+        "recording_samples": str(info.num_samples),
+    }
     if split:
         facts["official_split"] = split
     return Utterance(

@@ -1,0 +1,271 @@
+"""``merit classify-breath``, ``classify-breath train`` and ``classify-breath evaluate``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from merit_cli.cli import options
+from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome, print_table
+from merit_cli.errors import SOME_ITEMS_FAILED
+
+if TYPE_CHECKING:
+    from merit_cli.workflows.classify_breath.evaluate import BreathSummary
+    from merit_cli.workflows.classify_breath.predict import BreathPredictions
+    from merit_cli.workflows.classify_breath.recipe import BreathRecipe
+
+RESEARCH_USE = "research use, not a diagnosis"
+_SHOWN = {
+    "icbhi_score": "Score",
+    "icbhi_se": "Se, exact class",
+    "icbhi_se_two_class": "Se, two-class",
+    "icbhi_sp": "Sp",
+    "coverage": "cycles answered",
+    "background_answered": "background answered",
+}
+
+Enhance = Annotated[
+    str | None, typer.Option("--enhance", help="Enhancer in front: a name of merit enhance --list, or a trained run.")
+]
+ModelRun = Annotated[
+    Path | None, typer.Option("--model", help="Run with the classifier. Default: the newest classify-breath run.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("classify-breath")(classify_breath)
+    app.command("classify-breath train", hidden=True)(train)
+    app.command("classify-breath evaluate", hidden=True)(evaluate)
+
+
+def classify_breath(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="Recordings, folders, globs or manifests to classify. Default: run the synthetic sample."),
+    ] = None,
+    model: ModelRun = None,
+    enhance: Enhance = None,
+    output: options.Output = None,
+    recipe: options.Recipe = None,
+    overrides: options.Overrides = None,
+    seed: options.Seed = None,
+    overwrite: options.Overwrite = False,
+    retry_failed: options.RetryFailed = False,
+    as_json: options.AsJson = False,
+    workers: options.Workers = 1,
+    device: options.Device = "cpu",
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Classify breath sounds: normal, crackle, wheeze or both; research use, not a diagnosis.
+
+    With files: an answer for each annotated cycle, or for each window. Without: prepare, train and
+    evaluate on the synthetic sample. Also: classify-breath train, classify-breath evaluate.
+
+    Example: merit classify-breath recordings/ --enhance mmse-lsa --json
+    """
+    machine_flags = {"workers": workers, "runs_dir": runs_dir, "device": device, "quiet": as_json}
+    if files:
+        _predict(files, model, enhance, output, machine_flags, as_json=as_json)
+        return
+    chosen = _recipe(recipe, enhance, seed, overrides)
+    _run(
+        chosen,
+        None,
+        output,
+        ("train", "evaluate"),
+        {**machine_flags, "overwrite": overwrite, "retry_failed": retry_failed},
+        as_json=as_json,
+        allow_leak=False,
+    )
+
+
+def train(
+    corpus: Annotated[
+        Path | None, typer.Argument(help="Manifest, prepared run, or raw ICBHI folder. Default: the synthetic sample.")
+    ] = None,
+    enhance: Enhance = None,
+    output: options.Output = None,
+    recipe: options.Recipe = None,
+    overrides: options.Overrides = None,
+    seed: options.Seed = None,
+    allow_leak: options.AllowLeak = False,
+    overwrite: options.Overwrite = False,
+    retry_failed: options.RetryFailed = False,
+    as_json: options.AsJson = False,
+    workers: options.Workers = 1,
+    device: options.Device = "cpu",
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Train a breath classifier; the test split stays untouched.
+
+    Example: merit classify-breath train ICBHI_final_database/ --recipe icbhi -o breath-model/
+    """
+    chosen = _recipe(recipe, enhance, seed, overrides)
+    flags = {"workers": workers, "runs_dir": runs_dir, "device": device, "quiet": as_json}
+    flags |= {"overwrite": overwrite, "retry_failed": retry_failed}
+    _run(chosen, corpus, output, ("train",), flags, as_json=as_json, allow_leak=allow_leak)
+
+
+def evaluate(
+    corpus: Annotated[
+        Path | None, typer.Argument(help="Manifest, prepared run, or raw ICBHI folder. Default: the synthetic sample.")
+    ] = None,
+    model: ModelRun = None,
+    enhance: Enhance = None,
+    split: Annotated[str, typer.Option("--split", help="Split to score.")] = "test",
+    output: options.Output = None,
+    allow_leak: options.AllowLeak = False,
+    overwrite: options.Overwrite = False,
+    retry_failed: options.RetryFailed = False,
+    as_json: options.AsJson = False,
+    workers: options.Workers = 1,
+    device: options.Device = "cpu",
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Score a trained breath classifier on held-out patients: Se, Sp, Score, abstention.
+
+    Example: merit classify-breath evaluate prepared/ --model breath-model/ --enhance mmse-lsa
+    """
+    from merit_cli.enhancers.select import enhancer_config
+    from merit_cli.workflows.classify_breath.corpus import read_corpus
+    from merit_cli.workflows.classify_breath.evaluate import run_breath_evaluate
+    from merit_cli.workflows.classify_breath.job import newest_breath_run
+
+    machine = make_machine(
+        workers=workers,
+        runs_dir=runs_dir,
+        device=device,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        quiet=as_json,
+    )
+    chosen = model or newest_breath_run(machine)
+    typer.echo(f"model: {chosen}", err=True)
+    run, summary = run_breath_evaluate(
+        chosen,
+        read_corpus(corpus, machine=machine, allow_leak=allow_leak),
+        enhance=None if enhance is None else enhancer_config(enhance),
+        split=split,
+        output=output,
+        machine=machine,
+        allow_leak=allow_leak,
+    )
+    _show(summary, run.path, as_json=as_json, nothing_to_do=run.state == "done")
+
+
+def _recipe(recipe: Path | None, enhance: str | None, seed: int | None, overrides: list[str] | None) -> "BreathRecipe":
+    from merit_cli.assets import find_recipe
+    from merit_cli.config.load import load_recipe
+    from merit_cli.workflows.classify_breath.recipe import BreathRecipe
+
+    flags = {"enhance": enhance, "seed": seed}
+    return load_recipe(BreathRecipe, find_recipe("breath", recipe), flags=flags, overrides=overrides or ())
+
+
+def _run(
+    recipe: "BreathRecipe",
+    source: Path | None,
+    output: Path | None,
+    steps: tuple[Any, ...],
+    machine_flags: dict[str, Any],
+    *,
+    as_json: bool,
+    allow_leak: bool,
+) -> None:
+    from merit_cli.workflows.classify_breath.corpus import read_corpus
+    from merit_cli.workflows.classify_breath.job import run_classify_breath
+
+    machine = make_machine(**machine_flags)
+    corpus = read_corpus(source, machine=machine, allow_leak=allow_leak)
+    run, summary = run_classify_breath(recipe, corpus, output=output, machine=machine, steps=steps)
+    _show(summary, run.path, as_json=as_json, nothing_to_do=run.state == "done")
+
+
+def _show(summary: "BreathSummary", path: Path, *, as_json: bool, nothing_to_do: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        for note in summary.notes:
+            typer.echo(f"note: {note}")
+        print_facts({"best epoch": summary.best["epoch"], "dev Score": f"{summary.best['score']:.3f}"})
+        if summary.groups:
+            _print_scores(summary)
+            typer.echo(f"report: {summary.report}")
+        typer.echo(RESEARCH_USE)
+        follow = "RECORDING.wav --json" if summary.groups else "evaluate"
+        print_outcome(where=path, next_command=f"merit classify-breath {follow}", nothing_to_do=nothing_to_do)
+    exit_for(failed=0, skipped=summary.failed, ledger=path / "ledger.jsonl")
+
+
+def _print_scores(summary: "BreathSummary") -> None:
+    rows = [
+        [str(group["by"]["enhancer"]), *(_number(group["metrics"][name]) for name in _SHOWN)]
+        for group in summary.groups
+    ]
+    title = "SYNTHETIC sounds: the code runs, no more" if summary.synthetic else ""
+    caption = f"95 % intervals resample patients; {RESEARCH_USE}"
+    print_table(["enhancer", *_SHOWN.values()], rows, title=title, caption=caption)
+
+
+def _number(metric: dict[str, Any]) -> str:
+    if metric["mean"] is None:
+        return "undefined"
+    interval = "" if metric["low"] is None else f" [{metric['low']:.2f}, {metric['high']:.2f}]"
+    return f"{metric['mean']:.3f}{interval}"
+
+
+def _predict(
+    files: list[str],
+    model_run: Path | None,
+    enhance: str | None,
+    output: Path | None,
+    machine_flags: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    from merit_cli.enhancers.select import enhancer_config
+    from merit_cli.io.jsonl import write_lines
+    from merit_cli.workflows.classify_breath.job import newest_breath_run
+    from merit_cli.workflows.classify_breath.model_folder import load_model
+    from merit_cli.workflows.classify_breath.predict import predict_breath
+
+    machine = make_machine(**machine_flags)
+    chosen = model_run or newest_breath_run(machine)
+    typer.echo(f"model: {chosen}", err=True)
+    model = load_model(chosen, device=machine.device)
+    enhancer = None if enhance is None else enhancer_config(enhance)
+    found = predict_breath(model, files, enhancer=enhancer, machine=machine)
+    if output is not None:
+        write_lines(output, (answer.to_json() for answer in found.answers))
+        typer.echo(f"output: {output}", err=True)
+    if as_json:
+        print_json([answer.to_json() for answer in found.answers])
+    elif output is None:
+        _print_answers(found)
+    for path, error in found.failed.items():
+        place = "" if error.place == path else f"{path}: "
+        typer.echo(f"merit: {place}{error}", err=True)
+    if found.failed:
+        raise typer.Exit(SOME_ITEMS_FAILED)
+
+
+def _print_answers(found: "BreathPredictions") -> None:
+    rows = [
+        [
+            Path(answer.file).name,
+            f"{answer.start:.2f}",
+            f"{answer.end:.2f}",
+            answer.label or "no answer",
+            f"{answer.probability:.2f}",
+            f"{answer.quality:.1f}",
+            answer.reason,
+        ]
+        for answer in found.answers
+    ]
+    for note in found.notes:
+        typer.echo(f"note: {note}")
+    columns = ["file", "start s", "end s", "label", "probability", "quality dB", "why no answer"]
+    print_table(columns, rows, caption=RESEARCH_USE)

@@ -1,0 +1,1 @@
+"""``merit classify-breath``: recipe, cutting into cycles, training, evaluation and prediction."""

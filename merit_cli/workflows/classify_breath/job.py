@@ -1,0 +1,73 @@
+"""``merit classify-breath`` as a job: prepare, train, evaluate on held-out patients, report."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from merit_cli.config.load import resolved
+from merit_cli.io.run_dir import RunDir, newest_run, open_run
+from merit_cli.workers import Machine
+from merit_cli.workflows.classify_breath.corpus import BreathCorpus, open_ledger
+from merit_cli.workflows.classify_breath.evaluate import BreathSummary, enhancer_content, evaluate_into, make_summary
+from merit_cli.workflows.classify_breath.recipe import BreathRecipe
+from merit_cli.workflows.classify_breath.training import train_model, usable_cycles
+
+RUN_COMMAND = "classify-breath"
+Step = Literal["train", "evaluate"]
+
+
+def run_classify_breath(
+    recipe: BreathRecipe,
+    corpus: BreathCorpus,
+    *,
+    output: Path | None,
+    machine: Machine,
+    steps: Sequence[Step] = ("train", "evaluate"),
+) -> tuple[RunDir, BreathSummary]:
+    """Train on a corpus and, unless left out, evaluate on its test patients, in one run folder.
+
+    Args:
+        recipe: What decides the result.
+        corpus: From `read_corpus`.
+        output: The run folder; None takes the default one.
+        machine: Workers, device, runs.
+        steps: ``train`` alone leaves the test split untouched.
+
+    Raises:
+        UsageError: The output folder holds another run.
+        NoInput: A split is empty or cannot be read.
+        BadData: Score is undefined on dev.
+    """
+    run = open_run(
+        output,
+        command=RUN_COMMAND,
+        name=recipe.name if "evaluate" in steps else f"{recipe.name}-train",
+        recipe={**resolved(recipe), "steps": list(steps)},
+        inputs={"corpus": corpus.content, **enhancer_content(recipe.enhance)},
+        runs_dir=machine.runs_dir,
+        overwrite=machine.overwrite,
+    )
+    if run.state == "done" and not machine.retry_failed:
+        return run, BreathSummary(**run.summary())
+    run = run.reopen() if run.state == "done" else run
+    usable = usable_cycles(corpus.utterances, corpus.card, recipe.classes)
+    ledger = open_ledger(run.path, corpus)
+    model = train_model(recipe, usable, folder=run.path, ledger=ledger, machine=machine)
+    if "evaluate" in steps:
+        front_ends = (None,) if recipe.enhance is None else (None, recipe.enhance)
+        summary = evaluate_into(run, model, usable.of("test"), front_ends, ledger, machine, epochs=recipe.epochs)
+    else:
+        summary = make_summary(run, model, ledger, epochs=recipe.epochs)
+    ledger.close()
+    run.finish(asdict(summary))
+    return run, summary
+
+
+def newest_breath_run(machine: Machine) -> Path:
+    """The newest finished run with a breath model.
+
+    Raises:
+        NoInput: There is none.
+    """
+    return newest_run(machine.runs_dir, RUN_COMMAND)

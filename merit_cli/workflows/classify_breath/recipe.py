@@ -1,0 +1,55 @@
+"""What decides a breath classifier's answers."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.corpora.icbhi_format import BREATH_LABELS
+from merit_cli.enhancers.select import EnhancerChoice
+from merit_cli.models.breath import BreathCnnConfig
+
+
+class BreathRecipe(FrozenConfig):
+    """Training and evaluation of one breath classifier.
+
+    Args:
+        name: Of the recipe; part of the default output folder.
+        classes: Labels, normal first; cycles of another label are left out and counted.
+        model: The network.
+        enhance: Put in front of the classifier when it is evaluated: whole recordings are enhanced,
+            then cut into cycles. None evaluates the recordings as they are only.
+        train_on_enhanced: Train on enhanced recordings too, instead of on the recordings as they are.
+        fade: Cross-fade between repetitions of a short cycle, in seconds.
+        epochs: Passes over the training cycles.
+        batch_size: Cycles a step.
+        learning_rate: At the start of a cosine to zero.
+        weight_decay: AdamW's.
+        max_shift: Largest circular shift of a training cycle, as a share of its length.
+        answered_on_dev: Share of dev cycles that the abstention thresholds let through.
+        window: Length of the pieces that a recording without annotation is cut into, in seconds.
+        seed: Of weights, order and shifts.
+    """
+
+    name: str = "breath"
+    classes: tuple[str, ...] = BREATH_LABELS
+    model: BreathCnnConfig = BreathCnnConfig()
+    enhance: EnhancerChoice | None = None
+    train_on_enhanced: bool = False
+    fade: float = Field(default=0.05, ge=0.0, le=1.0)
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0.0)
+    weight_decay: float = Field(default=1e-4, ge=0.0)
+    max_shift: float = Field(default=1.0, ge=0.0, le=1.0)
+    answered_on_dev: float = Field(default=0.95, gt=0.5, le=1.0)
+    window: float = Field(default=4.0, ge=1.0, le=30.0)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes) or self.classes[0] != "normal":
+            raise ValueError("classes must be at least two different labels, normal first")
+        if self.train_on_enhanced and self.enhance is None:
+            raise ValueError("train_on_enhanced needs an enhancer in enhance")
+        return self
