@@ -8,7 +8,7 @@ import numpy as np
 from merit_cli.audio.spectral_gains import MIN_POWER, NoiseState, initial_noise, track_noise
 from merit_cli.audio.stft import ComplexArray, FloatArray, framing_for, process_frames
 
-OPENING = 1.0
+OPENING = 2.0
 """Seconds from which the first noise estimate is made."""
 
 GainFunction = Callable[[FloatArray, FloatArray], FloatArray]

@@ -87,7 +87,7 @@ def test_an_engine_that_does_not_stream_gets_chunks_that_join_up() -> None:
 
 @pytest.mark.parametrize("fill", [np.nan, np.inf])
 def test_an_engine_that_gives_nan_is_an_error_not_a_file(fill: float) -> None:
-    with pytest.raises(BadData, match="the enhancer gave NaN"):
+    with pytest.raises(BadData, match="what the enhancer made holds NaN"):
         Contracted(Probe(fill=fill))(_noise(1000), 16000)
 
 
