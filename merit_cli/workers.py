@@ -131,6 +131,7 @@ class _Pool(Generic[ItemT, ResultT]):
         # With a time limit no item may wait in the pool's queue, or its clock would run while it waits.
         depth = self.workers if self.time_limit is not None else self.workers * 3
         executor = self._executor(self.workers)
+        is_fresh = True
         pending: dict[Future[ResultT | Exception], ItemT] = {}
         try:
             while True:
@@ -146,13 +147,17 @@ class _Pool(Generic[ItemT, ResultT]):
                     except BrokenProcessPool:
                         broken = True
                         continue
+                    is_fresh = False
                     yield pending.pop(future), result
                 if broken:
                     _kill(executor)
                     suspects = list(pending.values())
                     pending.clear()
                     for suspect in suspects:
-                        yield suspect, self._alone(suspect)
+                        # Alone in new processes it is the culprit; after others it may have met a heap they spoilt.
+                        proven = is_fresh and len(suspects) == 1
+                        yield suspect, self._lost(died=bool(finished)) if proven else self._alone(suspect)
+                    is_fresh = True
                     executor = self._executor(self.workers)
         finally:
             _kill(executor)
@@ -162,11 +167,16 @@ class _Pool(Generic[ItemT, ResultT]):
         try:
             return executor.submit(_call, self.function, item).result(timeout=self.time_limit)
         except BrokenProcessPool:
-            return WorkerDied("the worker process died on this item", hint="a native library crashed or memory ran out")
+            return self._lost(died=True)
         except TimeoutError:
-            return TimeLimitExceeded(f"the item took longer than {self.time_limit:g} s")
+            return self._lost(died=False)
         finally:
             _kill(executor)
+
+    def _lost(self, *, died: bool) -> Exception:
+        if died:
+            return WorkerDied("the worker process died on this item", hint="a native library crashed or memory ran out")
+        return TimeLimitExceeded(f"the item took longer than {self.time_limit:g} s")
 
 
 def _kill(executor: ProcessPoolExecutor) -> None:

@@ -202,5 +202,6 @@ def _compare(
     interval = unit_interval(both, difference, units, seed=seed, num_resamples=num_resamples)
     p_value = sign_flip_p(first, second, statistic, seed=seed, num_patterns=num_resamples)
     smallest = math.ldexp(1.0, 1 - units.num_units)
-    note = f"{units.num_units} units allow no p under {smallest:.2g}" if smallest > 0.05 else ""
+    kind = "utterances" if units.note else "clusters"
+    note = f"{units.num_units} {kind} allow no p under {smallest:.3g}" if smallest > 0.05 else ""
     return Comparison(interval, p_value, note)

@@ -133,30 +133,35 @@ def signal_metric(name: str) -> MetricSpec:
     return spec
 
 
-def _score_in_parts(job: ScoreJob, time_limit: float | None) -> PairScores:
-    """The same job in parts: metrics that may kill their process alone, the others together.
-
-    A part that is lost is split again, so that the metric at fault costs only itself.
-    """
-    risky = [name for name in job.metrics if signal_metric(name).isolate]
-    safe = tuple(name for name in job.metrics if name not in risky)
-    groups = [safe, *((name,) for name in risky)] if safe and risky else [(name,) for name in job.metrics]
-    parts = [replace(job, metrics=names) for names in groups]
-    scores: dict[str, Score] = {}
-    notes: tuple[str, ...] = ()
-    for part, result in run_items(score_pair, parts, workers=1, isolate=True, time_limit=time_limit):
-        done = _settle(part, result, time_limit)
-        scores.update(zip(part.metrics, done.scores, strict=True))
-        notes = notes or done.notes
-    return PairScores(job.id, tuple(scores[name] for name in job.metrics), notes)
-
-
 def _settle(job: ScoreJob, result: PairScores | Exception, time_limit: float | None) -> PairScores:
     if isinstance(result, PairScores):
         return result
     if isinstance(result, WorkerDied | TimeLimitExceeded) and len(job.metrics) > 1:
-        return _score_in_parts(job, time_limit)
+        return _score_in_parts(job, result, time_limit)
     return _all_failed(job, _sentence(result))
+
+
+def _score_in_parts(job: ScoreJob, error: Exception, time_limit: float | None) -> PairScores:
+    """The same job in parts, each in a process of its own: metrics that may kill it alone, the others together.
+
+    A part that is lost is split again, so that the metric at fault costs only itself. Where the process
+    died and every other metric lives, the last one is at fault and is not tried again.
+    """
+    risky = [name for name in job.metrics if signal_metric(name).isolate]
+    safe = tuple(name for name in job.metrics if name not in risky)
+    groups = [safe, *((name,) for name in risky)] if safe and risky else [(name,) for name in job.metrics]
+    settled: list[PairScores] = []
+    for names in groups:
+        part = replace(job, metrics=names)
+        is_last = len(settled) == len(groups) - 1
+        if is_last and isinstance(error, WorkerDied) and not any(done.failure for done in settled):
+            settled.append(_all_failed(part, _sentence(error)))
+        else:
+            [(_, result)] = run_items(score_pair, [part], workers=1, isolate=True, time_limit=time_limit)
+            settled.append(_settle(part, result, time_limit))
+    scores = {score.metric: score for done in settled for score in done.scores}
+    notes = next((done.notes for done in settled if done.notes), ())
+    return PairScores(job.id, tuple(scores[canonical_name(name)] for name in job.metrics), notes)
 
 
 def _all_failed(job: ScoreJob, reason: str) -> PairScores:

@@ -84,7 +84,8 @@ def canonical_name(name: str, *, sample_rate: int | None = None, place: str = ""
     for candidate in (plain, _ALIASES.get(plain, plain), f"{plain}_db"):
         if candidate in known:
             return candidate
-    raise unknown_name("metric", name, [*known, *_ALIASES, "pesq"], place=place)
+    short = [found.removesuffix("_db") for found in known]
+    raise unknown_name("metric", name, {*short, "f1", "pesq"}, place=place)
 
 
 def load_metric(name: str, *, sample_rate: int | None = None, place: str = "") -> MetricSpec:

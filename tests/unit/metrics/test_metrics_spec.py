@@ -1,0 +1,45 @@
+"""Names of metrics as people type them."""
+
+import pytest
+
+from merit_cli.errors import UsageError
+from merit_cli.metrics.spec import _ALIASES, canonical_name, load_metric
+
+
+@pytest.mark.parametrize(
+    ("typed", "canonical"),
+    [
+        ("f1", "macro_f1"),
+        ("F1", "macro_f1"),
+        ("Macro-F1", "macro_f1"),
+        ("pesq", "pesq_wb"),
+        ("PESQ-NB", "pesq_nb"),
+        ("ssnr", "ssnr_db"),
+        ("SSNR_dB", "ssnr_db"),
+        ("ssnr-active", "ssnr_active_db"),
+        ("SI-SDR", "si_sdr_db"),
+        ("si sdr", "si_sdr_db"),
+        ("snr", "snr_db"),
+        (" stoi ", "stoi"),
+        ("UAR", "uar"),
+        ("icbhi-score", "icbhi_score"),
+    ],
+)
+def test_a_metric_is_found_by_every_spelling(typed: str, canonical: str) -> None:
+    assert canonical_name(typed) == canonical
+    assert load_metric(typed).name == canonical
+
+
+def test_pesq_is_narrow_band_at_8_khz() -> None:
+    assert canonical_name("pesq", sample_rate=8000) == "pesq_nb"
+
+
+def test_every_alias_leads_to_a_metric() -> None:
+    assert [load_metric(alias).name for alias in _ALIASES] == list(_ALIASES.values())
+
+
+def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="unknown metric 'ssnrr'") as caught:
+        canonical_name("ssnrr", place="--metrics")
+    assert "did you mean 'ssnr'?" in caught.value.hint
+    assert caught.value.place == "--metrics"
