@@ -1,0 +1,1 @@
+"""``merit evaluate``: what to score (`inputs`), the scores (`scores`), their tables and the report (`run`)."""

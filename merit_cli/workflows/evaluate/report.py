@@ -1,0 +1,84 @@
+"""The report of an evaluation, put together."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from merit_cli.reports.report import Report
+from merit_cli.workflows.evaluate.cells import cluster_note
+from merit_cli.workflows.evaluate.emotion import emotion_confusions, emotion_curves, emotion_tables
+from merit_cli.workflows.evaluate.enhancement import enhancement_curves, enhancement_tables
+from merit_cli.workflows.evaluate.examples import choose_examples
+from merit_cli.workflows.evaluate.findings import Findings
+from merit_cli.workflows.evaluate.sentences import emotion_sentences, enhancement_sentences, headlines
+from merit_cli.workflows.evaluate.summary import failures
+
+_PACKAGES = ("numpy", "scipy", "torch", "pesq", "pystoi")
+
+
+def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Report:
+    """The report on what was found.
+
+    Args:
+        findings: What was found.
+        folder: The run folder, where the report will lie.
+        num_examples: Utterances to listen to.
+    """
+    scored, classified, utterances = findings.scored, findings.classified, findings.pairs.utterances
+    material = findings.material
+    title = f"{material.system}, {material.split} split" if material.split else material.system
+    return Report(
+        title=title,
+        summary=(
+            *(enhancement_sentences(scored, utterances) if scored else ()),
+            *(emotion_sentences(classified) if classified else ()),
+        ),
+        notes=tuple(dict.fromkeys(_notes(findings))),
+        headlines=headlines(findings),
+        tables=(
+            *(enhancement_tables(scored, utterances, findings.groupings) if scored else ()),
+            *(emotion_tables(classified, findings.groupings) if classified else ()),
+        ),
+        curves=(
+            *(enhancement_curves(scored, utterances) if scored else ()),
+            *(emotion_curves(classified) if classified else ()),
+        ),
+        confusions=emotion_confusions(classified) if classified else (),
+        examples=choose_examples(findings, folder=folder, count=num_examples),
+        provenance=_provenance(findings, folder),
+    )
+
+
+def _notes(findings: Findings) -> Iterator[str]:
+    """Everything that must stand beside the numbers, the most important first."""
+    failed = failures(findings)
+    if failed:
+        items = len({line["id"] for line in failed})
+        yield f"{len(failed)} numbers of {items} items could not be had; scores.jsonl gives each reason."
+    yield from findings.material.card.notes
+    if findings.material.card.synthetic:
+        yield "Audio or labels of this corpus are synthetic: made by rule, not recorded or annotated."
+    note = cluster_note([one.speaker for one in findings.material.utterances])
+    if note:
+        yield note
+    yield from findings.notes
+    yield from findings.material.notes
+
+
+def _provenance(findings: Findings, folder: Path) -> Mapping[str, str]:
+    try:
+        found = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        found = {}
+    versions = ", ".join(f"{name} {found.get('packages', {}).get(name)}" for name in _PACKAGES)
+    facts = {
+        "source": findings.material.source,
+        "corpus": findings.material.card.description or findings.material.card.name,
+        "licence of the audio": findings.material.card.licence,
+        "command": " ".join(found.get("argv", [])),
+        "fingerprint": found.get("fingerprint"),
+        "merit": " ".join(str(part) for part in (found.get("merit"), found.get("git_commit")) if part),
+        "python": found.get("python"),
+        "packages": versions if found else None,
+    }
+    return {key: str(value) for key, value in facts.items() if value}

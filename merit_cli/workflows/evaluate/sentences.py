@@ -1,0 +1,175 @@
+"""What was found, in sentences that claim no more than the intervals carry."""
+
+from collections.abc import Iterator, Sequence
+
+from merit_cli.errors import BadData
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.metrics.chance import permutation_test
+from merit_cli.metrics.comparison import compare_scores, verdict
+from merit_cli.metrics.spec import MetricSpec
+from merit_cli.reports.report import Cell, Headline
+from merit_cli.reports.tables import format_interval, format_number
+from merit_cli.workflows.evaluate.emotion import (
+    CHANCE,
+    LEVEL_DURATION,
+    Classified,
+    true_label,
+)
+from merit_cli.workflows.evaluate.emotion import (
+    row_cell as label_row_cell,
+)
+from merit_cli.workflows.evaluate.enhancement import Scored, gain_over_noisy, row_cell
+from merit_cli.workflows.evaluate.findings import Findings
+from merit_cli.workflows.evaluate.groups import GROUPINGS, by_stationarity, format_value, split_by
+from merit_cli.workflows.evaluate.scores import NOISY
+
+RANKING = ("si_sdr_db", "ssnr_active_db", "ssnr_db", "snr_db", "stoi", "estoi", "pesq_wb", "pesq_nb")
+"""The first of these that was scored leads the summary and picks the examples (ours)."""
+GUARDS = ("ssnr_active_db", "ssnr_db")
+"""Metrics that muting wins, so that the best baseline must be named beside the system."""
+
+
+def leading_metric(scored: Scored) -> MetricSpec:
+    """The metric that leads the summary."""
+    by_name = {spec.name: spec for spec in scored.metrics}
+    return next((by_name[name] for name in RANKING if name in by_name), scored.metrics[0])
+
+
+def focus_of(members: Sequence[Utterance]) -> tuple[str, list[Utterance]]:
+    """The hardest condition: the lowest SNR, in words, and its utterances; all where no SNR is known."""
+    groups = split_by(members, GROUPINGS["snr"])
+    if not groups:
+        return "", list(members)
+    snr_db, part = groups[0]
+    return f" at {format_value(snr_db)} dB SNR", part
+
+
+def enhancement_sentences(scored: Scored, utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Gain over the noisy speech in each kind of noise, and whether a baseline does as well."""
+    spec = leading_metric(scored)
+    for kind, members in by_stationarity(utterances):
+        where, part = focus_of(members)
+        if scored.system == NOISY or not scored.has_noisy:
+            cell = row_cell(scored, scored.system, spec, part)
+            yield f"In {kind}{where}, {scored.system} has a {spec.name} of {quote(cell)}."
+            continue
+        gain = gain_over_noisy(scored, spec, part)
+        moves = f"{scored.system} {_moves(gain, spec)} the noisy speech's {spec.name}"
+        yield f"In {kind}{where}, {moves}: {quote(gain, signed=True)}."
+        if scored.has_baselines:
+            yield from _guard(scored, part)
+
+
+def _moves(gain: Cell, spec: MetricSpec) -> str:
+    if gain.mean is None:
+        return "cannot be compared with"
+    if gain.low is None or gain.high is None or gain.low <= 0.0 <= gain.high:
+        return "does not clearly change"
+    return "improves" if (gain.mean > 0.0) == spec.higher_is_better else "worsens"
+
+
+def _guard(scored: Scored, part: Sequence[Utterance]) -> Iterator[str]:
+    by_name = {spec.name: spec for spec in scored.metrics}
+    spec = next((by_name[name] for name in GUARDS if name in by_name), None)
+    if spec is None:
+        return
+    cells = {row: row_cell(scored, row, spec, part) for row in scored.rows}
+    means = {row: cell.mean for row, cell in cells.items() if cell.mean is not None}
+    own = means.pop(scored.system, None)
+    if own is None or not means:
+        return
+    best = max(means, key=lambda row: means[row])
+    relation = "above" if own > means[best] else "not above"
+    yield (
+        f"Its {spec.name} there, {quote(cells[scored.system])}, is {relation} the best baseline "
+        f"({best}, {format_number(means[best], spec.unit)} {spec.unit})."
+    )
+
+
+def emotion_sentences(classified: Classified) -> Iterator[str]:
+    """The first label metric against chance and against level + duration."""
+    spec = classified.metrics[0]
+    members = list(classified.utterances)
+    said = classified.predicted[classified.system]
+    scored = [one for one in members if one.id in said]
+    cell = label_row_cell(classified, classified.system, spec, members)
+    reference, predicted = [true_label(one) for one in scored], [said[one.id] for one in scored]
+    speakers = [one.speaker for one in scored]
+    try:
+        test = permutation_test(
+            predicted, reference, speakers, spec=spec, labels=classified.labels, seed=classified.seed
+        )
+    except BadData:
+        yield f"{spec.name} of {classified.system} is not defined on these utterances."
+        return
+    relation = "above" if test.p_value <= 0.05 else "not above"
+    yield (
+        f"{spec.name} of {classified.system} is {quote(cell)}, {relation} chance "
+        f"({format_number(test.chance)}; p = {test.p_value:.2g} by permutation within speaker)."
+    )
+    yield from _against_baseline(classified, spec)
+
+
+def _against_baseline(classified: Classified, spec: MetricSpec) -> Iterator[str]:
+    if LEVEL_DURATION not in classified.predicted:
+        yield "Without a train split there is no level + duration baseline, so nothing shows more than level was used."
+        return
+    own, baseline = classified.predicted[classified.system], classified.predicted[LEVEL_DURATION]
+    common = [one for one in classified.utterances if one.id in own and one.id in baseline]
+    comparison = compare_scores(
+        spec,
+        [true_label(one) for one in common],
+        [own[one.id] for one in common],
+        [baseline[one.id] for one in common],
+        [one.speaker for one in common],
+        labels=classified.labels,
+        seed=classified.seed,
+    )
+    word = verdict(comparison, higher_is_better=spec.higher_is_better)
+    relation = {"ahead": "ahead of", "behind": "behind"}.get(word, "not distinguishable from")
+    value = format_number(label_row_cell(classified, LEVEL_DURATION, spec, common).mean)
+    warning = "" if word == "ahead" else "; a model that is not ahead of it has shown nothing about emotion"
+    yield f"It is {relation} a logistic regression on level and duration alone ({value}){warning}."
+
+
+def headlines(findings: Findings) -> tuple[Headline, ...]:
+    """At most six numbers: the system's in the hardest condition, and its classification."""
+    made: list[Headline] = []
+    if findings.scored and findings.pairs.utterances:
+        made += _enhancement_headlines(findings.scored, findings.pairs.utterances)
+    if findings.classified:
+        made += _emotion_headlines(findings.classified)
+    return tuple(made[:4] + made[4:][-2:])
+
+
+def _enhancement_headlines(scored: Scored, utterances: Sequence[Utterance]) -> Iterator[Headline]:
+    kind, members = by_stationarity(utterances)[0]
+    where, part = focus_of(members)
+    for spec in scored.metrics:
+        remark = f"{kind}{where}"
+        if scored.has_noisy and scored.system != NOISY:
+            noisy = row_cell(scored, NOISY, spec, part)
+            remark += f"; noisy {format_number(noisy.mean, spec.unit)}"
+        yield Headline(spec.name, row_cell(scored, scored.system, spec, part), remark)
+
+
+def _emotion_headlines(classified: Classified) -> Iterator[Headline]:
+    members = list(classified.utterances)
+    for spec in classified.metrics:
+        others = [
+            f"{row} {format_number(label_row_cell(classified, row, spec, members).mean)}"
+            for row in (CHANCE, LEVEL_DURATION)
+            if row in classified.rows
+        ]
+        yield Headline(spec.name, label_row_cell(classified, classified.system, spec, members), "; ".join(others))
+
+
+def quote(cell: Cell, *, signed: bool = False) -> str:
+    """A cell inside a sentence.
+
+    >>> quote(Cell(1.5, 1.0, 2.0, "dB", 3, 3), signed=True)
+    '+1.50 dB [1.00, 2.00]'
+    """
+    number = format_number(cell.mean, cell.unit)
+    sign = "+" if signed and cell.mean is not None and cell.mean > 0 else ""
+    return " ".join(part for part in (f"{sign}{number}", cell.unit, format_interval(cell)) if part)
