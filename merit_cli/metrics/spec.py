@@ -80,11 +80,14 @@ def canonical_name(name: str, *, sample_rate: int | None = None, place: str = ""
     plain = name.strip().lower().replace("-", "_").replace(" ", "_")
     if plain == "pesq":
         return "pesq_nb" if sample_rate == NARROW_BAND_RATE else "pesq_wb"
+    candidates = (plain, _ALIASES.get(plain, plain), f"{plain}_db")
+    found = next((name for name in candidates if name in METRICS.table), None)
+    if found is not None:
+        return found  # before plug-ins are looked for, which takes a scan of all installed packages
     known = METRICS.names()
-    for candidate in (plain, _ALIASES.get(plain, plain), f"{plain}_db"):
-        if candidate in known:
-            return candidate
-    short = [found.removesuffix("_db") for found in known]
+    if plain in known:
+        return plain
+    short = [full.removesuffix("_db") for full in known]
     raise unknown_name("metric", name, {*short, "f1", "pesq"}, place=place)
 
 
