@@ -1,5 +1,6 @@
 """One self-contained HTML page from a report: no network, no script, every text escaped."""
 
+import re
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
@@ -52,7 +53,7 @@ def report_to_html(report: Report, folder: Path) -> str:
 
 
 def _header(report: Report) -> str:
-    lead = "".join(f'<p class="lead">{escape(sentence)}</p>' for sentence in report.summary)
+    lead = "".join(f'<p class="lead">{escape(_minus(sentence))}</p>' for sentence in report.summary)
     tiles = "".join(_tile(headline) for headline in report.headlines)
     tiles = f'<div class="tiles">{tiles}</div>' if tiles else ""
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
@@ -65,8 +66,8 @@ def _tile(headline: Headline) -> str:
     cell = headline.cell
     unit = f" <small>{escape(cell.unit)}</small>" if cell.unit else ""
     interval = format_interval(cell)
-    facts = [f"95 % {_minus(interval)}" if interval else "", f"{format_count(cell)} scored", headline.remark]
-    lines = "".join(f"<dd>{escape(fact)}</dd>" for fact in facts if fact)
+    facts = [f"95 % {interval}" if interval else "", f"{format_count(cell)} scored", *headline.remarks]
+    lines = "".join(f"<dd>{escape(_minus(fact))}</dd>" for fact in facts if fact)
     value = f'<dd class="value">{_minus(format_number(cell.mean, cell.unit))}{unit}</dd>'
     return f'<dl class="tile"><dt>{escape(headline.label)}</dt>{value}{lines}</dl>'
 
@@ -84,7 +85,7 @@ def _table(table: Table) -> str:
             rows.append(f'<tr class="{" ".join(names)}">{cells}</tr>')
     title = escape(table.title)
     return (
-        f'<h3>{title}</h3><p class="caption">{escape(table.caption)}</p>'
+        f'<h3>{title}</h3><p class="caption">{escape(_minus(table.caption))}</p>'
         f'<div class="scroll" role="region" tabindex="0" aria-label="{title}"><table>'
         f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -102,16 +103,18 @@ def _entry(entry: Entry, *, span: int = 0) -> str:
     """A table cell; ``span`` > 0 makes a text the heading of that many rows."""
     if isinstance(entry, str):
         scope = f' scope="rowgroup" rowspan="{span}"' if span > 1 else ' scope="row"'
-        return f"<th{scope}>{escape(entry)}</th>" if span else f"<td>{escape(entry)}</td>"
-    kind = "count partial" if entry.n_scored < entry.n_total else "count"
-    interval = format_interval(entry)
-    basis = f'{_minus(interval)} <span class="{kind}">{format_count(entry)}</span>'
+        shown = _minus(entry) if re.fullmatch(r"-[\d.]+", entry) else entry
+        return f"<th{scope}>{escape(shown)}</th>" if span else f"<td>{escape(entry)}</td>"
+    is_partial = entry.n_scored < entry.n_total and not entry.remark
+    kind = "count partial" if is_partial else "count"
+    words = escape(entry.remark) or _minus(format_interval(entry))
+    basis = f'{words} <span class="{kind}">{format_count(entry)}</span>'
     return f'<td class="number">{_minus(format_number(entry.mean, entry.unit))}<span class="range">{basis}</span></td>'
 
 
 def _minus(text: str) -> str:
     """The true minus sign in place of the hyphen."""
-    return text.replace("-", "\N{MINUS SIGN}")
+    return re.sub(r"-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def _curves(report: Report) -> str:

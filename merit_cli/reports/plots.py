@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from merit_cli.reports.report import Confusion, Curve, Series
+from merit_cli.reports.report import Cell, Confusion, Curve, Series
 from merit_cli.reports.tables import format_number
 
 if TYPE_CHECKING:
@@ -37,42 +37,63 @@ FloatArray = npt.NDArray[np.floating]
 
 
 def draw_curve(curve: Curve) -> str:
-    """Lines with their 95 % intervals as error bars; the strong series is drawn last and wide."""
-    figure, axes = _new_figure(5.4, 3.1)
-    order = sorted(range(len(curve.series)), key=lambda index: curve.series[index].strong)
-    count = len(order)
+    """Lines with their 95 % intervals as error bars; over a single x, one row of dots for each series."""
     xs = sorted({point.x for series in curve.series for point in series.points})
-    step = min((right - left for left, right in pairwise(xs)), default=1.0)
-    for index in order:
-        offset = (index - (count - 1) / 2) * 0.03 * step  # side by side, so that bars stay apart
-        _draw_series(axes, curve.series[index], index, offset)
+    if len(xs) < 2:
+        return _draw_rows(curve)
+    figure, axes = _new_figure(5.4, 3.1)
+    count = len(curve.series)
+    step = min(right - left for left, right in pairwise(xs))
+    for place, series in enumerate(curve.series):
+        offset = (place - (count - 1) / 2) * 0.03 * step  # side by side, so that bars stay apart
+        cells = [(point.x + offset, point.cell) for point in series.points if point.cell.mean is not None]
+        axes.errorbar([x for x, _ in cells], _means(cells), yerr=_reaches(cells), **_look(series))
     axes.set(xlabel=curve.x_label, ylabel=curve.y_label, xticks=xs)
-    axes.set_xlim(xs[0] - 0.4 * step, xs[-1] + 0.4 * step) if xs else None
+    axes.set_xlim(xs[0] - 0.4 * step, xs[-1] + 0.4 * step)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK, fontsize=9)
     return _to_svg(figure, describe_curve(curve))
 
 
-def _draw_series(axes: Axes, series: Series, index: int, offset: float) -> None:
-    scored = [(point.x + offset, point.cell) for point in series.points if point.cell.mean is not None]
-    means = np.array([cell.mean for _, cell in scored], dtype=float)
-    lows = np.array([cell.mean if cell.low is None else cell.low for _, cell in scored], dtype=float)
-    highs = np.array([cell.mean if cell.high is None else cell.high for _, cell in scored], dtype=float)
-    colour = LINES[0] if series.strong else LINES[1 + index % (len(LINES) - 1)]
-    axes.errorbar(
-        [x for x, _ in scored],
-        means,
-        yerr=np.abs(np.vstack([means - lows, highs - means])) if scored else None,
-        color=colour,
-        marker=MARKERS[index % len(MARKERS)],
-        markersize=5 if series.strong else 4,
-        linewidth=2.2 if series.strong else 1.2,
-        linestyle="-" if series.strong else "--",
-        elinewidth=1.0,
-        capsize=2.5,
-        label=series.name,
-    )
+def _draw_rows(curve: Curve) -> str:
+    """One row a series, the value along the x axis."""
+    figure, axes = _new_figure(5.4, 0.9 + 0.32 * len(curve.series))
+    for place, series in enumerate(curve.series):
+        cells = [(float(place), point.cell) for point in series.points if point.cell.mean is not None]
+        axes.errorbar(_means(cells), [x for x, _ in cells], xerr=_reaches(cells), **_look(series))
+    axes.set(xlabel=curve.y_label, ylim=(len(curve.series) - 0.5, -0.5))
+    axes.set_yticks(range(len(curve.series)), [series.name for series in curve.series])
+    axes.tick_params(axis="y", length=0, labelsize=9)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", color=FAINT, linewidth=0.6)
+    return _to_svg(figure, describe_curve(curve))
+
+
+def _means(cells: Sequence[tuple[float, Cell]]) -> FloatArray:
+    return np.array([cell.mean for _, cell in cells], dtype=float)
+
+
+def _reaches(cells: Sequence[tuple[float, Cell]]) -> FloatArray:
+    """How far each interval reaches below and above its mean, (2, number of cells); 0 without one."""
+    lows = np.array([cell.mean if cell.low is None else cell.low for _, cell in cells], dtype=float)
+    highs = np.array([cell.mean if cell.high is None else cell.high for _, cell in cells], dtype=float)
+    return np.asarray(np.abs(np.vstack([_means(cells) - lows, highs - _means(cells)])))
+
+
+def _look(series: Series) -> dict[str, Any]:  # matplotlib's keywords
+    strong = series.strong
+    return {
+        "color": LINES[0] if strong else LINES[1 + series.number % (len(LINES) - 1)],
+        "marker": MARKERS[series.number % len(MARKERS)],
+        "markersize": 5 if strong else 4,
+        "linewidth": 2.2 if strong else 1.2,
+        "linestyle": "-" if strong else "--",
+        "zorder": 3 if strong else 2,
+        "elinewidth": 1.0,
+        "capsize": 2.5,
+        "label": series.name,
+    }
 
 
 def describe_curve(curve: Curve) -> str:

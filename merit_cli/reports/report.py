@@ -24,6 +24,7 @@ class Cell:
         unit: Such as ``dB``; empty for a plain number.
         n_scored: Items that the value rests on.
         n_total: Items that were asked for.
+        remark: Why a value that is missing had to be, such as ``undefined``; empty where it should be there.
     """
 
     mean: float | None
@@ -32,6 +33,7 @@ class Cell:
     unit: str = ""
     n_scored: int = 0
     n_total: int = 0
+    remark: str = ""
 
 
 Entry = str | Cell
@@ -79,11 +81,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """A named line; ``strong`` marks the one that the report is about."""
+    """A named line.
+
+    Args:
+        name: In the legend.
+        points: By rising x.
+        strong: Whether the report is about it.
+        number: Its colour, the same in every plot of a report.
+    """
 
     name: str
     points: tuple[Point, ...]
     strong: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,7 @@ class Headline:
 
     label: str
     cell: Cell
-    remark: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

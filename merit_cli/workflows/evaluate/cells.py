@@ -80,6 +80,11 @@ def num_speakers(speakers: Sequence[str]) -> int:
     return 0 if "" in speakers else len(set(speakers))
 
 
+def interval_basis(speakers: Sequence[str]) -> str:
+    """What intervals over rows by these speakers take as the unit of chance."""
+    return "speakers" if num_speakers(speakers) > 1 else "utterances"
+
+
 def cluster_note(speakers: Sequence[str]) -> str:
     """What must be said of the intervals of rows by these speakers; empty where there are enough."""
     count = num_speakers(speakers)

@@ -13,7 +13,7 @@ from merit_cli.metrics.level_duration import fit_logistic, level_and_duration
 from merit_cli.metrics.spec import MetricSpec
 from merit_cli.reports.report import Cell, Column, Confusion, Curve, Entry, Point, Series, Table
 from merit_cli.workers import Machine, run_items
-from merit_cli.workflows.evaluate.cells import chance_cell, label_cell, num_speakers
+from merit_cli.workflows.evaluate.cells import chance_cell, interval_basis, label_cell, num_speakers
 from merit_cli.workflows.evaluate.groups import GROUPINGS, Grouping, format_value, split_by
 
 CHANCE, LEVEL_DURATION = "chance", "level + duration"
@@ -176,7 +176,7 @@ def _caption(classified: Classified) -> str:
     ]
     sentences = [
         "; ".join(parts) + ".",
-        "95 % interval over speakers, scored/total.",
+        f"95 % interval over {interval_basis([one.speaker for one in classified.utterances])}, scored/total.",
         "Chance: the system's own predictions against labels shuffled within each speaker, mean of 2000 shuffles.",
     ]
     if LEVEL_DURATION in classified.predicted:
@@ -208,15 +208,14 @@ def _confusions(
 def emotion_curves(classified: Classified) -> tuple[Curve, ...]:
     """Each label metric over SNR; none where no SNR is known."""
     groups = split_by(classified.utterances, GROUPINGS["snr"])
+    basis = interval_basis([one.speaker for one in classified.utterances])
+    where = f" at {format_value(groups[0][0])} dB SNR" if len(groups) == 1 else ""
     curves = []
     for spec in classified.metrics if groups else ():
-        series = tuple(
-            Series(
-                name,
-                tuple(Point(float(snr_db), row_cell(classified, name, spec, members)) for snr_db, members in groups),
-                strong=name == classified.system,
-            )
-            for name in classified.rows
-        )
-        curves.append(Curve(f"{spec.name}", "95 % interval over speakers.", "SNR (dB)", spec.name, series))
+        lines = []
+        for number, name in enumerate(classified.rows):
+            points = [Point(float(snr_db), row_cell(classified, name, spec, members)) for snr_db, members in groups]
+            lines.append(Series(name, tuple(points), strong=name == classified.system, number=number))
+        caption = f"Emotion. 95 % interval over {basis}."
+        curves.append(Curve(f"{spec.name}{where}", caption, "SNR (dB)", spec.name, tuple(lines)))
     return tuple(curves)

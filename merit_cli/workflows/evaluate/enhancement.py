@@ -1,14 +1,14 @@
 """Tables and curves of enhancement: the system among noisy, all-zero, best constant gain and spectral gate."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.spec import MetricSpec
 from merit_cli.reports.report import Cell, Column, Curve, Entry, Point, Series, Table
-from merit_cli.workflows.evaluate.cells import difference_cell, mean_cell, num_speakers
+from merit_cli.workflows.evaluate.cells import difference_cell, interval_basis, mean_cell, num_speakers
 from merit_cli.workflows.evaluate.groups import GROUPINGS, Grouping, by_stationarity, format_value, split_by
-from merit_cli.workflows.evaluate.scores import BASELINES, BLIND_TO_GAIN, GAIN, NOISY, ScoreBook, best_gain
+from merit_cli.workflows.evaluate.scores import BASELINES, BLIND_TO_GAIN, GAIN, NOISY, ZERO, ScoreBook, best_gain
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def row_cell(scored: Scored, row: str, spec: MetricSpec, members: Sequence[Utter
     ids = [one.id for one in members]
     system = best_gain(scored.book, spec, ids) if row == GAIN else row
     values = scored.book.values(system, spec.name, ids)
-    return mean_cell(values, [one.speaker for one in members], unit=spec.unit, seed=scored.seed)
+    cell = mean_cell(values, [one.speaker for one in members], unit=spec.unit, seed=scored.seed)
+    return replace(cell, remark="undefined") if row == ZERO and cell.mean is None else cell
 
 
 def gain_over_noisy(scored: Scored, spec: MetricSpec, members: Sequence[Utterance]) -> Cell:
@@ -109,7 +110,10 @@ def caption(scored: Scored, members: Sequence[Utterance]) -> str:
         parts.append(f"noise classes {', '.join(classes)}")
     if levels:
         parts.append(f"SNR stated by {', '.join(levels)} level")
-    sentences = ["; ".join(parts) + ".", "Mean, 95 % interval over speakers, scored/total."]
+    sentences = [
+        "; ".join(parts) + ".",
+        f"Mean, 95 % interval over {interval_basis([one.speaker for one in members])}, scored/total.",
+    ]
     if scored.has_baselines:
         blind = [spec.name for spec in scored.metrics if spec.name in BLIND_TO_GAIN]
         sentences.append("The best constant gain is chosen for each metric and group on the very pairs shown.")
@@ -122,15 +126,22 @@ def enhancement_curves(scored: Scored, utterances: Sequence[Utterance]) -> tuple
     """Each metric over SNR, in the first kind of noise; none where no SNR is known."""
     kind, members = by_stationarity(utterances)[0]
     groups = split_by(members, GROUPINGS["snr"])
+    basis = interval_basis([one.speaker for one in members])
     curves = []
     for spec in scored.metrics if groups else ():
-        series = []
-        for name in scored.rows:
-            cells = [(float(snr_db), row_cell(scored, name, spec, part)) for snr_db, part in groups]
-            points = tuple(Point(snr_db, cell) for snr_db, cell in cells if cell.mean is not None)
-            if points:
-                series.append(Series(name, points, strong=name == scored.system))
-        label = f"{spec.name} ({spec.unit})" if spec.unit else f"{spec.name}"
-        title = f"{spec.name}, {kind}"
-        curves.append(Curve(title, "Mean and 95 % interval over speakers.", "SNR (dB)", label, tuple(series)))
+        label = f"{spec.name} ({spec.unit})" if spec.unit else spec.name
+        series = tuple(line for line in _lines(scored, spec, groups) if line.points)
+        where = f" at {format_value(groups[0][0])} dB SNR" if len(groups) == 1 else ""
+        caption = f"Mean and 95 % interval over {basis}."
+        curves.append(Curve(f"{spec.name}, {kind}{where}", caption, "SNR (dB)", label, series))
     return tuple(curve for curve in curves if curve.series)
+
+
+def _lines(scored: Scored, spec: MetricSpec, groups: Sequence[tuple[str | float, list[Utterance]]]) -> Iterator[Series]:
+    """One line a row; where the metric does not see a gain, silence and constant gain are left to the table."""
+    for number, name in enumerate(scored.rows):
+        if spec.name in BLIND_TO_GAIN and name in (ZERO, GAIN):
+            continue
+        cells = [(float(snr_db), row_cell(scored, name, spec, part)) for snr_db, part in groups]
+        points = tuple(Point(snr_db, cell) for snr_db, cell in cells if cell.mean is not None)
+        yield Series(name, points, strong=name == scored.system, number=number)

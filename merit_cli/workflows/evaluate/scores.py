@@ -23,7 +23,7 @@ from merit_cli.workers import Machine, run_items
 NOISY, ZERO, GAIN, GATE = "noisy", "all-zero", "best constant gain", "spectral gate"
 BASELINES = (NOISY, ZERO, GAIN, GATE)
 GAINS_DB = (-2.0, -4.0, -6.0, -8.0, -10.0, -14.0, -20.0, -30.0)
-"""Constant gains tried; 0 dB is the noisy row itself (ours)."""
+"""Constant gains tried (ours), with 0 dB, the noisy row, and zero, the all-zero row, at the two ends."""
 BLIND_TO_GAIN = frozenset({"si_sdr_db", "pesq_wb", "pesq_nb", "stoi", "estoi"})
 """Metrics that align levels themselves: a constant gain scores what the noisy signal scores."""
 SCORES_NAME = "scores.jsonl"
@@ -222,7 +222,7 @@ def best_gain(book: ScoreBook, spec: MetricSpec, ids: Sequence[str]) -> str:
     if spec.name in BLIND_TO_GAIN:
         return NOISY
     means: dict[str, float] = {}
-    for name in (NOISY, *(gain_name(gain_db) for gain_db in GAINS_DB)):
+    for name in (NOISY, *(gain_name(gain_db) for gain_db in GAINS_DB), ZERO):
         values = [value for value in book.values(name, spec.name, ids) if value is not None]
         if values:
             means[name] = float(np.mean(values)) * (1.0 if spec.higher_is_better else -1.0)

@@ -55,9 +55,8 @@ def enhancement_sentences(scored: Scored, utterances: Sequence[Utterance]) -> It
             continue
         gain = gain_over_noisy(scored, spec, part)
         moves = f"{scored.system} {_moves(gain, spec)} the noisy speech's {spec.name}"
-        yield f"In {kind}{where}, {moves}: {quote(gain, signed=True)}."
-        if scored.has_baselines:
-            yield from _guard(scored, part)
+        guard = _guard(scored, part) if scored.has_baselines else ""
+        yield f"In {kind}{where}, {moves}: {quote(gain, signed=True)}.{guard}"
 
 
 def _moves(gain: Cell, spec: MetricSpec) -> str:
@@ -68,22 +67,21 @@ def _moves(gain: Cell, spec: MetricSpec) -> str:
     return "improves" if (gain.mean > 0.0) == spec.higher_is_better else "worsens"
 
 
-def _guard(scored: Scored, part: Sequence[Utterance]) -> Iterator[str]:
+def _guard(scored: Scored, part: Sequence[Utterance]) -> str:
+    """Whether the metric that muting wins is above every baseline; empty where it was not scored."""
     by_name = {spec.name: spec for spec in scored.metrics}
     spec = next((by_name[name] for name in GUARDS if name in by_name), None)
     if spec is None:
-        return
+        return ""
     cells = {row: row_cell(scored, row, spec, part) for row in scored.rows}
     means = {row: cell.mean for row, cell in cells.items() if cell.mean is not None}
     own = means.pop(scored.system, None)
     if own is None or not means:
-        return
+        return ""
     best = max(means, key=lambda row: means[row])
     relation = "above" if own > means[best] else "not above"
-    yield (
-        f"Its {spec.name} there, {quote(cells[scored.system])}, is {relation} the best baseline "
-        f"({best}, {format_number(means[best], spec.unit)} {spec.unit})."
-    )
+    value = f"{format_number(means[best], spec.unit)} {spec.unit}"
+    return f" Its {spec.name} of {quote(cells[scored.system])} is {relation} the best baseline ({best}, {value})."
 
 
 def emotion_sentences(classified: Classified) -> Iterator[str]:
@@ -135,33 +133,33 @@ def _against_baseline(classified: Classified, spec: MetricSpec) -> Iterator[str]
 def headlines(findings: Findings) -> tuple[Headline, ...]:
     """At most six numbers: the system's in the hardest condition, and its classification."""
     made: list[Headline] = []
+    room = 4 if findings.classified else 6
     if findings.scored and findings.pairs.utterances:
-        made += _enhancement_headlines(findings.scored, findings.pairs.utterances)
+        made += list(_enhancement_headlines(findings.scored, findings.pairs.utterances))[:room]
     if findings.classified:
-        made += _emotion_headlines(findings.classified)
-    return tuple(made[:4] + made[4:][-2:])
+        made += list(_emotion_headlines(findings.classified))[: 6 - len(made)]
+    return tuple(made)
 
 
 def _enhancement_headlines(scored: Scored, utterances: Sequence[Utterance]) -> Iterator[Headline]:
     kind, members = by_stationarity(utterances)[0]
     where, part = focus_of(members)
     for spec in scored.metrics:
-        remark = f"{kind}{where}"
+        remarks = [f"{kind}{where}"]
         if scored.has_noisy and scored.system != NOISY:
-            noisy = row_cell(scored, NOISY, spec, part)
-            remark += f"; noisy {format_number(noisy.mean, spec.unit)}"
-        yield Headline(spec.name, row_cell(scored, scored.system, spec, part), remark)
+            remarks.append(f"noisy {format_number(row_cell(scored, NOISY, spec, part).mean, spec.unit)}")
+        yield Headline(spec.name, row_cell(scored, scored.system, spec, part), tuple(remarks))
 
 
 def _emotion_headlines(classified: Classified) -> Iterator[Headline]:
     members = list(classified.utterances)
     for spec in classified.metrics:
-        others = [
+        others = tuple(
             f"{row} {format_number(label_row_cell(classified, row, spec, members).mean)}"
             for row in (CHANCE, LEVEL_DURATION)
             if row in classified.rows
-        ]
-        yield Headline(spec.name, label_row_cell(classified, classified.system, spec, members), "; ".join(others))
+        )
+        yield Headline(spec.name, label_row_cell(classified, classified.system, spec, members), others)
 
 
 def quote(cell: Cell, *, signed: bool = False) -> str:

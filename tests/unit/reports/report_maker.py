@@ -32,7 +32,7 @@ def make_report(name: str = "tone") -> Report:
     confusion = Confusion(f"At -5 dB, {name}", "12 utterances.", (name, "low"), ((5, 1), (2, 4)))
     clips = (Clip("noisy", "noisy.flac"), Clip("clean", "missing.flac"))
     example = Example(name, "largest loss", {"noise": name}, clips)
-    headlines = (Headline("SSNR", cell, "stationary"),)
+    headlines = (Headline("SSNR", cell, ("stationary",)),)
     return Report(
         f"Report on {name}",
         (f"{name} loses.",),
