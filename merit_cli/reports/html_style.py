@@ -61,7 +61,8 @@ nav ul {
 .notes ul { margin: .2rem 0 0; padding-left: 1.1rem; font-size: .92rem; max-width: 46rem; }
 .scroll { overflow-x: auto; margin: .6rem 0 1.6rem; }
 table {
-  border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums lining-nums; min-width: min(100%, 42rem);
+  border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums lining-nums;
+  min-width: min(100%, 42rem);
 }
 thead th {
   border-top: 2px solid var(--ink); border-bottom: 1px solid var(--ink); font-weight: 600;
