@@ -3,7 +3,7 @@
 Shape suffixes: B batch, N samples, L layers, T frames, D features.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -93,28 +93,31 @@ def _build(sizes: BranchSizes, encoder: EncoderShape, num_classes: int, *, tasks
 class NaiveMultitaskConfig(BranchSizes):
     """Both tasks on one trunk, without experts."""
 
+    tasks: ClassVar[tuple[str, ...]] = ("enhancement", "emotion")
     name: Literal["naive-mtl"] = "naive-mtl"
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features."""
-        return _build(self, encoder, num_classes, tasks=("enhancement", "emotion"))
+        return _build(self, encoder, num_classes, tasks=self.tasks)
 
 
 class EnhancementConfig(BranchSizes):
     """Speech enhancement alone."""
 
+    tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
     name: Literal["se"] = "se"
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features; ``num_classes`` has no effect."""
-        return _build(self, encoder, num_classes, tasks=("enhancement",))
+        return _build(self, encoder, num_classes, tasks=self.tasks)
 
 
 class EmotionConfig(BranchSizes):
     """Emotion recognition alone."""
 
+    tasks: ClassVar[tuple[str, ...]] = ("emotion",)
     name: Literal["ser"] = "ser"
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features."""
-        return _build(self, encoder, num_classes, tasks=("emotion",))
+        return _build(self, encoder, num_classes, tasks=self.tasks)

@@ -6,7 +6,7 @@ Speech Enhancement and Robust Emotion Recognition.
 Shape suffixes: B batch, N samples, L layers, T frames, D features, X fused features.
 """
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -109,6 +109,7 @@ class SparseMeritConfig(BranchSizes):
         fusion: What experts and routers see of the layers.
     """
 
+    tasks: ClassVar[tuple[str, ...]] = TASKS
     name: Literal["sparse-merit"] = "sparse-merit"
     num_experts: int = Field(default=3, ge=1)
     experts_per_frame: int = Field(default=1, ge=1)

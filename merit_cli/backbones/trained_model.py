@@ -1,0 +1,144 @@
+"""A trained model at work on single signals.
+
+Shape suffixes: B batch, N samples, C classes.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from merit_cli.audio.overlap_add import process_in_chunks
+from merit_cli.backbones.normalisation import FloatArray, Normalisation
+from merit_cli.carriers import EncoderShape, MultiTaskOutput
+from merit_cli.units import Seconds, seconds_to_samples
+
+Task = Literal["enhancement", "emotion"]
+CHUNK = Seconds(30.0)
+CONTEXT = Seconds(1.0)
+FADE = Seconds(0.1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one signal; None for a task that it does not have or was not asked for."""
+
+    enhanced_N: FloatArray | None = None
+    probability_C: npt.NDArray[np.float64] | None = None
+
+
+class TrainedModel:
+    """Encoder and model in evaluation mode, with the scale and the labels they were trained with.
+
+    Args:
+        modules: ``backbone`` and ``model``, on their device.
+        tasks: What the model does.
+        labels: Emotion labels in the order of the logits.
+        normalisation: Scale of the model.
+        max_duration: Length that training cut utterances to; longer ones are classified in pieces.
+        name: Of the recipe.
+    """
+
+    def __init__(
+        self,
+        modules: nn.ModuleDict,
+        *,
+        tasks: tuple[Task, ...],
+        labels: tuple[str, ...],
+        normalisation: Normalisation,
+        max_duration: float,
+        name: str,
+    ) -> None:
+        self.modules = modules
+        self.tasks = tasks
+        self.labels = labels
+        self.normalisation = normalisation
+        self.max_duration = max_duration
+        self.name = name
+        tensors = [*modules.parameters(), *modules.buffers()]
+        self.device = tensors[0].device if tensors else torch.device("cpu")
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz of every signal that goes in."""
+        return self.normalisation.sample_rate
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained and frozen parameters."""
+        return sum(parameter.numel() for parameter in self.modules.parameters())
+
+    def run(self, noisy_N: FloatArray) -> Answer:
+        """Every task of the model on a signal at `sample_rate`, in one pass where it is short enough."""
+        if len(noisy_N) <= seconds_to_samples(self.max_duration, self.sample_rate):
+            return self._answer(noisy_N)
+        return Answer(
+            enhanced_N=self.enhance(noisy_N) if "enhancement" in self.tasks else None,
+            probability_C=self.classify(noisy_N) if "emotion" in self.tasks else None,
+        )
+
+    def enhance(self, noisy_N: FloatArray) -> FloatArray:
+        """The enhanced signal (N,), at the level of ``noisy_N``; exact silence stays exact silence."""
+        assert "enhancement" in self.tasks, self.tasks
+        gain = self.normalisation.gain(noisy_N)  # one gain for all chunks
+
+        def piece(part_N: FloatArray) -> FloatArray:
+            enhanced_N = self._answer(part_N, gain=gain).enhanced_N
+            assert enhanced_N is not None, self.tasks
+            return enhanced_N
+
+        return process_in_chunks(
+            noisy_N,
+            piece,
+            chunk_length=seconds_to_samples(CHUNK, self.sample_rate),
+            context_length=seconds_to_samples(CONTEXT, self.sample_rate),
+            fade_length=seconds_to_samples(FADE, self.sample_rate),
+        )
+
+    def classify(self, noisy_N: FloatArray) -> npt.NDArray[np.float64]:
+        """Probability of each label (C,); a signal longer than training saw is cut into equal pieces and averaged."""
+        assert "emotion" in self.tasks, self.tasks
+        longest = seconds_to_samples(self.max_duration, self.sample_rate)
+        count = max(1, math.ceil(len(noisy_N) / longest))
+        gain = self.normalisation.gain(noisy_N)
+        answers = [self._answer(part, gain=gain).probability_C for part in np.array_split(noisy_N, count)]
+        mean: npt.NDArray[np.float64] = np.mean([answer for answer in answers if answer is not None], axis=0)
+        return mean
+
+    @torch.no_grad()
+    def forward(self, model_N: FloatArray) -> MultiTaskOutput:
+        """The model's own output for one signal in the model's scale."""
+        noisy_BN = torch.from_numpy(np.ascontiguousarray(model_N)).unsqueeze(0).to(self.device)
+        lengths_B = torch.tensor([model_N.size], dtype=torch.int64, device=self.device)
+        features_BLTD = self.modules["backbone"](noisy_BN, lengths_B)
+        output: MultiTaskOutput = self.modules["model"](features_BLTD, noisy_BN, lengths_B)
+        return output
+
+    def _answer(self, noisy_N: FloatArray, *, gain: float | None = None) -> Answer:
+        gain = self.normalisation.gain(noisy_N) if gain is None else gain
+        padded_N = _at_least(self.normalisation.apply(noisy_N, gain=gain), self._shortest())
+        output = self.forward(padded_N)
+        enhanced_N = probability_C = None
+        if output.enhanced_BN is not None:
+            model_N: FloatArray = output.enhanced_BN[0, : len(noisy_N)].float().cpu().numpy()
+            is_silent = not np.any(noisy_N)
+            enhanced_N = np.zeros_like(noisy_N) if is_silent else self.normalisation.undo(model_N, gain=gain)
+        if output.emotion_logits_BC is not None:
+            probability_C = output.emotion_logits_BC[0].double().softmax(-1).cpu().numpy()
+        return Answer(enhanced_N, probability_C)
+
+    def _shortest(self) -> int:
+        """Samples that give the encoder at least one frame."""
+        shape: EncoderShape = self.modules["backbone"].shape  # type: ignore[assignment]  # a Backbone
+        needed = 1
+        for kernel, stride in zip(reversed(shape.kernels), reversed(shape.strides), strict=True):
+            needed = (needed - 1) * stride + kernel
+        return max(1, needed - 2 * shape.padding)
+
+
+def _at_least(samples_N: FloatArray, num_samples: int) -> FloatArray:
+    return np.pad(samples_N, (0, max(0, num_samples - len(samples_N))))

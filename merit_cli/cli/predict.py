@@ -1,0 +1,98 @@
+"""``merit predict``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merit_cli.cli import options
+from merit_cli.cli.console import exit_for, make_machine, print_json, print_outcome, print_table
+from merit_cli.errors import UsageError
+
+_ROWS_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("predict")(predict)
+
+
+def predict(
+    files: Annotated[list[str], typer.Argument(help="Files, folders, globs, manifests or runs.")],
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="A train run or a model folder. Default: the newest train run.")
+    ] = None,
+    enhance: Annotated[bool, typer.Option("--enhance", help="Also write the enhanced audio.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Output folder, or a .jsonl file for the predictions alone. Default: runs/predict/<model>-<hash>.",
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    retry_failed: options.RetryFailed = False,
+    as_json: options.AsJson = False,
+    workers: options.Workers = 1,
+    device: options.Device = "cpu",
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Emotion, and enhanced audio, of files by a trained model.
+
+    Example: merit predict call.wav --model runs/train/sparse-merit-0123abcd --enhance
+    """
+    from merit_cli.io.run_dir import newest_run
+    from merit_cli.manifests.inputs import read_inputs
+    from merit_cli.manifests.predictions import write_predictions
+    from merit_cli.workflows.predict import LEDGER_NAME, predict_files
+
+    machine = make_machine(
+        workers=workers,
+        runs_dir=runs_dir,
+        device=device,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        quiet=as_json,
+    )
+    is_file = output is not None and output.suffix == ".jsonl"
+    if is_file and output is not None and output.exists() and not overwrite:
+        raise UsageError("the output file exists", place=str(output), hint="choose another, or pass --overwrite")
+    inputs = read_inputs(files, name="audio")
+    chosen = model or newest_run(runs_dir, "train")
+    run, result = predict_files(chosen, inputs, output=None if is_file else output, machine=machine, enhance=enhance)
+    if is_file and output is not None:
+        write_predictions(output, result.predictions)
+    enhanced = {line.id: str(line.audio) for line in result.enhanced}
+    files_of = {utterance.id: str(utterance.audio) for utterance in inputs.utterances}
+    if as_json:
+        said = {one.id: one for one in result.predictions}
+        print_json(
+            [
+                {
+                    "file": path,
+                    "label": said[item].predicted if item in said else None,
+                    "probability": max(said[item].probabilities.values()) if item in said else None,
+                    "probabilities": dict(said[item].probabilities) if item in said else {},
+                    "enhanced": enhanced.get(item),
+                    "reason": result.failed.get(item, ""),
+                }
+                for item, path in files_of.items()
+            ]
+        )
+    else:
+        rows = [
+            [one.id, one.predicted, f"{max(one.probabilities.values()):.2f}"]
+            for one in result.predictions[:_ROWS_SHOWN]
+        ]
+        if rows:
+            more = len(result.predictions) - len(rows)
+            print_table(["id", "label", "probability"], rows, caption=f"and {more} more" if more else "")
+        for item, reason in result.failed.items():
+            typer.echo(f"merit: {item}: {reason}", err=True)
+        print_outcome(
+            where=output if is_file and output is not None else run.path,
+            next_command=f"merit evaluate {run.path}",
+            nothing_to_do=run.state == "done",
+        )
+    exit_for(failed=len(result.failed), skipped=0, ledger=run.path / LEDGER_NAME)

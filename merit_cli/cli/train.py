@@ -1,0 +1,106 @@
+"""``merit train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merit_cli.cli import options
+from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train")(train)
+
+
+def train(
+    data: Annotated[
+        str | None, typer.Argument(help="Run folder or manifest with train and dev splits. Default: the newest mix.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="sparse-merit, naive-mtl, se or ser. Default: sparse-merit.")
+    ] = None,
+    overfit_batches: Annotated[
+        int | None, typer.Option("--overfit-batches", min=1, help="Train and choose on this many batches only.")
+    ] = None,
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print the resolved recipe as YAML, and exit.")
+    ] = False,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--cache-dir",
+            envvar="MERIT_CACHE_DIR",
+            help="Where features of a frozen encoder are kept. Default: in the run folder.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    output: options.Output = None,
+    recipe: options.Recipe = None,
+    overrides: options.Overrides = None,
+    seed: options.Seed = None,
+    allow_leak: options.AllowLeak = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers",
+            "-j",
+            min=0,
+            envvar="MERIT_WORKERS",
+            help="Threads; 0: one per core.",
+            rich_help_panel="Machine",
+        ),
+    ] = 0,
+    device: options.Device = "cpu",
+    runs_dir: options.RunsDir = Path("runs"),
+) -> None:
+    """Train a model on a noisy corpus; the same command again goes on from the last checkpoint.
+
+    Example: merit train --model sparse-merit --set epochs=40
+    """
+    from merit_cli.assets import find_recipe
+    from merit_cli.config.load import load_recipe, resolved
+    from merit_cli.workflows.train import TrainRecipe, run_train
+    from merit_cli.workflows.train.inputs import default_data
+
+    # Without a recipe the model's own small one is taken; with one, --model replaces the recipe's model.
+    path = find_recipe("train", recipe or bundled_name(model or "sparse-merit"))
+    flags = {
+        "model": {"name": model} if model and recipe else None,
+        "overfit_batches": overfit_batches,
+        "seed": seed,
+    }
+    chosen = load_recipe(TrainRecipe, path, flags=flags, overrides=overrides or ())
+    if print_recipe:
+        import yaml
+
+        typer.echo(yaml.safe_dump(resolved(chosen), sort_keys=False, allow_unicode=True), nl=False)
+        return
+    machine = make_machine(workers=workers, runs_dir=runs_dir, device=device, overwrite=overwrite, quiet=as_json)
+    source = Path(data) if data else default_data(machine)
+    if not data:
+        typer.echo(f"input: the newest finished mix, {source}", err=as_json)
+    run, summary = run_train(chosen, source, output=output, machine=machine, allow_leak=allow_leak, cache_dir=cache_dir)
+    if as_json:
+        print_json(
+            {"run": summary.run, "epochs": summary.epochs, "best": dict(summary.best), "metrics": dict(summary.metrics)}
+        )
+    else:
+        print_facts(
+            {
+                "epochs": summary.epochs,
+                "best epoch": f"{summary.best['epoch']:.0f}, by the mean z-score of the dev metrics",
+                **{f"dev {name}": f"{value:.3f}" for name, value in summary.metrics.items()},
+            }
+        )
+        print_outcome(where=run.path, next_command=f"merit evaluate {run.path}", nothing_to_do=run.state == "done")
+    for note in summary.notes:
+        typer.echo(f"merit: {note}", err=True)
+
+
+def bundled_name(model: str) -> str:
+    """Name of the bundled recipe of a model."""
+    return model.replace("-", "_")

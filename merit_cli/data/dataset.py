@@ -1,0 +1,146 @@
+"""Manifest lines as items to train on: map-style, the same item for the same index always.
+
+Shape suffixes: N samples, L layers, T frames, D features.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from merit_cli.backbones.normalisation import FloatArray, Normalisation
+from merit_cli.carriers import NO_LABEL
+from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.errors import BadData
+from merit_cli.io.audio_file import read_audio
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.units import Seconds, seconds_to_samples
+
+EMOTION = "emotion"
+"""Label name in manifests."""
+
+
+@dataclass(frozen=True)
+class SpeechItem:
+    """One utterance in the model's scale.
+
+    Args:
+        id: Of the utterance.
+        noisy_N: Model input.
+        clean_N: Target of enhancement, or None.
+        emotion: Class index, or `NO_LABEL`.
+        features_LTD: Cached output of a frozen encoder, or None.
+    """
+
+    id: str
+    noisy_N: FloatArray
+    clean_N: FloatArray | None
+    emotion: int
+    features_LTD: FloatArray | None
+
+
+class SpeechDataset(Dataset[SpeechItem]):
+    """Utterances of one split.
+
+    Args:
+        utterances: Manifest lines; ``clean`` is read where it is there.
+        classes: Emotion labels in the order of their class indices.
+        normalisation: Scale of the model.
+        max_duration: Only the first seconds of an utterance are used.
+        cache: Features of a frozen encoder, or None to let the model compute them.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        *,
+        classes: Sequence[str],
+        normalisation: Normalisation,
+        max_duration: Seconds,
+        cache: FeatureCache | None = None,
+    ) -> None:
+        self.utterances = tuple(utterances)
+        self.normalisation = normalisation
+        self.max_duration = max_duration
+        self.cache = cache
+        self._index_of = {label: index for index, label in enumerate(classes)}
+
+    def __len__(self) -> int:
+        return len(self.utterances)
+
+    def num_samples(self, index: int) -> int:
+        """Samples of an item, without reading its audio."""
+        return num_samples_used(self.utterances[index], self.normalisation.sample_rate, self.max_duration)
+
+    def emotion(self, index: int) -> int:
+        """Class index of an item, or `NO_LABEL`."""
+        return self._index_of.get(str(self.utterances[index].labels.get(EMOTION, "")), NO_LABEL)
+
+    def __getitem__(self, index: int) -> SpeechItem:
+        """The item.
+
+        Raises:
+            BadData: Its audio cannot be used, or clean and noisy differ in length.
+        """
+        utterance = self.utterances[index]
+        noisy_N, clean_N = read_pair(utterance, self.normalisation.sample_rate, self.max_duration)
+        gain = self.normalisation.gain(noisy_N)
+        noisy_N = self.normalisation.apply(noisy_N, gain=gain)
+        return SpeechItem(
+            id=utterance.id,
+            noisy_N=noisy_N,
+            clean_N=None if clean_N is None else self.normalisation.apply(clean_N, gain=gain),
+            emotion=self.emotion(index),
+            features_LTD=None if self.cache is None else self.cache.features(noisy_N),
+        )
+
+
+def num_samples_used(utterance: Utterance, sample_rate: int, max_duration: Seconds) -> int:
+    """Samples of an utterance at ``sample_rate``, cut to ``max_duration``; a bound where it is resampled."""
+    total = math.ceil(utterance.num_samples * sample_rate / utterance.sample_rate)
+    return min(total, seconds_to_samples(max_duration, sample_rate))
+
+
+def read_pair(utterance: Utterance, sample_rate: int, max_duration: Seconds) -> tuple[FloatArray, FloatArray | None]:
+    """Noisy signal and, where there is one, its clean reference, cut to ``max_duration``.
+
+    Raises:
+        NoInput: A file is missing.
+        BadData: A file cannot be used, or the two differ in length.
+    """
+    wanted = min(utterance.num_samples, seconds_to_samples(max_duration, utterance.sample_rate))
+    noisy_N = read_audio(utterance.audio, sample_rate=sample_rate, start=utterance.start, num_samples=wanted).samples
+    if utterance.clean is None:
+        return noisy_N, None
+    clean_N = read_audio(utterance.clean, sample_rate=sample_rate).samples[: len(noisy_N)]
+    if len(clean_N) != len(noisy_N):
+        raise BadData(
+            f"the clean reference has {len(clean_N)} samples, the noisy signal {len(noisy_N)}",
+            place=utterance.id,
+            hint="pairs must be aligned; mix again",
+        )
+    return noisy_N, clean_N
+
+
+def measure_normalisation(
+    utterances: Sequence[Utterance], *, level: Normalisation, max_duration: Seconds
+) -> Normalisation:
+    """``level`` with mean and standard deviation of all noisy samples, summed in float64.
+
+    Raises:
+        BadData: All utterances are silent.
+    """
+    count, total, squares = 0, 0.0, 0.0
+    for utterance in utterances:
+        noisy_N, _ = read_pair(utterance, level.sample_rate, max_duration)
+        wide_N = noisy_N.astype(np.float64) * level.gain(noisy_N)
+        count += wide_N.size
+        total += float(wide_N.sum())
+        squares += float(np.dot(wide_N, wide_N))
+    mean = total / max(count, 1)
+    variance = squares / max(count, 1) - mean**2
+    if variance <= 0.0:
+        raise BadData("every training signal is silent", hint="check the manifest's audio")
+    return level.model_copy(update={"mean": mean, "std": math.sqrt(variance)})

@@ -1,0 +1,310 @@
+"""A thin SpeechBrain Brain: one fit_batch is one optimiser step, whatever the accumulation.
+
+The loader gives all micro-batches of a step at once. So checkpoints always fall on step boundaries, an
+epoch drops nothing, and the objective's means are taken over the whole effective batch.
+
+Shape suffixes: B batch, N samples, C classes.
+"""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+import merit_cli.torchaudio_bridge  # noqa: F401
+from merit_cli.carriers import LossTerms, MultiTaskOutput, SpeechBatch
+from merit_cli.data.collate import EffectiveBatch, to_device
+from merit_cli.data.sampler import LengthBucketSampler
+from merit_cli.errors import CheckFailed, Preempted
+from merit_cli.io.jsonl import LineWriter
+from merit_cli.losses.objective import (
+    ObjectiveConfig,
+    ObjectiveSums,
+    add_objective_sums,
+    loss_terms,
+    objective_sums,
+)
+from merit_cli.training.candidates import keep_candidates
+from merit_cli.training.dev import DevMetrics, DevRecord
+from merit_cli.training.epoch_record import EpochRecord, rounded, values_of
+from merit_cli.training.gradients import gradient_norm, router_gradient_norms, task_conflict
+from merit_cli.training.optim import make_optimiser, rate_factor, set_rate, trainable_parameters
+from merit_cli.training.remix import remix
+from merit_cli.training.resume import (
+    StopRequest,
+    keep_first_lines,
+    load_state,
+    make_checkpointer,
+    random_states,
+    restore_random_states,
+    save_state,
+)
+from merit_cli.training.settings import FitSettings
+from merit_cli.workers import Progress
+
+from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
+from speechbrain.utils.epoch_loop import EpochCounter  # isort: skip
+
+TERMS_WITH_GRADIENT = ("enhancement", "emotion")
+
+
+class MeritBrain(Brain):  # type: ignore[misc]
+    """Backbone and model, fitted to the multi-task objective.
+
+    Args:
+        backbone: The encoder; its features may instead come with the batch.
+        model: Takes features, waveforms and lengths.
+        settings: How to fit.
+        class_weight_C: Of the cross-entropy, or None.
+        dev_metrics: Choose the best epoch.
+        folder: The run: gets ``checkpoints/``, ``metrics.jsonl`` and ``timing.jsonl``.
+        stop: Asks for a checkpoint and an early end.
+        progress: Told each step.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        model: nn.Module,
+        *,
+        settings: FitSettings,
+        class_weight_C: Tensor | None,
+        dev_metrics: DevMetrics,
+        folder: Path,
+        stop: StopRequest,
+        progress: Progress,
+    ) -> None:
+        run_opts = {"device": settings.device, "noprogressbar": True, "precision": settings.precision}
+        run_opts["eval_precision"] = settings.precision
+        super().__init__(
+            modules={"backbone": backbone, "model": model},
+            run_opts=run_opts,
+            checkpointer=make_checkpointer(folder / "checkpoints" / "last", {"model": model, "backbone": backbone}),
+        )
+        self.settings, self.dev_metrics, self.folder = settings, dev_metrics, folder
+        self.stop, self.progress = stop, progress
+        self.class_weight_C = None if class_weight_C is None else class_weight_C.to(self.device)
+        self.counter = EpochCounter(limit=settings.epochs)
+        self.checkpointer.add_recoverable("epoch", self.counter)
+        self.record = EpochRecord()
+        self.dev = DevRecord()
+        self.checkpointer.add_recoverable(
+            "progress",
+            self,
+            custom_save_hook=lambda brain, path: save_state(brain.progress_state(), path),
+            custom_load_hook=lambda brain, path, end_of_epoch: brain.restore_progress(load_state(path)),
+        )
+        self.is_training_done = False
+        self.started = time.perf_counter()
+
+    # What is in a checkpoint besides weights, optimiser and SpeechBrain's own counters.
+
+    def progress_state(self) -> dict[str, Any]:
+        """Epoch record and random states, as plain data and tensors."""
+        return {"record": self.record.to_state(), "random": random_states()}
+
+    def restore_progress(self, state: dict[str, Any]) -> None:
+        """Put back what `progress_state` gave."""
+        self.record = EpochRecord.from_state(state["record"])
+        restore_random_states(state["random"])
+
+    def run(self, train: DataLoader[EffectiveBatch], dev: DataLoader[SpeechBatch]) -> EpochRecord:
+        """Fit from the last checkpoint, or from the start; returns the record with the dev history."""
+        assert isinstance(train.batch_sampler, LengthBucketSampler), type(train.batch_sampler)
+        self.train_sampler = train.batch_sampler
+        self.steps_per_epoch = len(train.batch_sampler)
+        self.fit(self.counter, train, dev, progressbar=False)
+        return self.record
+
+    def init_optimizers(self) -> None:
+        """One AdamW over both modules."""
+        self.optimizer = make_optimiser(self.modules["backbone"], self.modules["model"], self.settings.optimiser)
+        self.optimizers_dict = {"optimizer": self.optimizer}
+        self.checkpointer.add_recoverable(
+            "optimizer",
+            self.optimizer,
+            custom_save_hook=lambda optimiser, path: save_state(optimiser.state_dict(), path),
+            custom_load_hook=lambda optimiser, path, end_of_epoch: optimiser.load_state_dict(load_state(path)),
+        )
+
+    def on_fit_start(self) -> None:
+        """Load the last checkpoint and drop what was logged after it."""
+        self._compile()
+        self.init_optimizers()
+        if self.checkpointer.recover_last() and self.step > 0:  # within an epoch
+            state = self.train_sampler.state(epoch=self.record.epoch, batches_done=self.record.batches_done)
+            self.train_sampler.restore(state)
+        keep_first_lines(self.folder / "metrics.jsonl", self.record.lines_written)
+
+    def on_stage_start(self, stage: Any, epoch: int | None = None) -> None:
+        """Start a new epoch's record, unless it is resumed, or an empty dev record."""
+        self.started = time.perf_counter()
+        if stage == Stage.TRAIN and epoch is not None:
+            self.is_training_done = False
+            if self.step == 0:
+                self.record = self.record.next_epoch(epoch)
+        else:
+            self.dev = DevRecord()
+
+    def compute_forward(self, batch: SpeechBatch, stage: Any) -> MultiTaskOutput:
+        """Outputs for a batch on the right device."""
+        features_BLTD = batch.features_BLTD
+        if features_BLTD is None:
+            features_BLTD = self.modules["backbone"](batch.noisy_BN, batch.lengths_B)
+        output: MultiTaskOutput = self.modules["model"](features_BLTD, batch.noisy_BN, batch.lengths_B)
+        return output
+
+    def compute_objectives(self, predictions: MultiTaskOutput, batch: SpeechBatch, stage: Any) -> ObjectiveSums:
+        """Unnormalised loss terms; `fit_batch` takes their means over the effective batch."""
+        return objective_sums(
+            predictions,
+            lengths_B=batch.lengths_B,
+            clean_BN=batch.clean_BN,
+            emotion_B=batch.emotion_B,
+            class_weight_C=self.class_weight_C,
+            with_si_sdr=self.settings.objective.si_sdr_weight > 0.0,
+        )
+
+    def fit_batch(self, batch: EffectiveBatch) -> Tensor:
+        """One optimiser step; returns the loss.
+
+        Raises:
+            CheckFailed: Loss or gradient is not finite.
+        """
+        parts = [to_device(part, self.device) for part in batch]
+        if self.settings.remix_snr_db is not None:
+            parts = [remix(part, self.settings.remix_snr_db) for part in parts]
+        num_steps = self.steps_per_epoch * self.settings.epochs
+        factor = rate_factor(self.optimizer_step, num_steps=num_steps, config=self.settings.optimiser)
+        set_rate(self.optimizer, factor)
+        is_logged = self.optimizer_step % self.settings.log_every_steps == 0
+        whole = self._sums_of_all(parts) if len(parts) > 1 else None
+        values: dict[str, float] = {}
+        for number, part in enumerate(parts):
+            with self.training_ctx:
+                output = self.compute_forward(part, Stage.TRAIN)
+            sums = self.compute_objectives(output, part, Stage.TRAIN)
+            terms = loss_terms(sums, self.settings.objective, whole=whole)
+            self._check_finite(float(terms.total.detach()), "loss")
+            if is_logged and number == 0:
+                self._measure_conflict(terms)
+            self.scaler.scale(terms.total).backward()
+            self.record.routing.add(output.routing)
+            values = {name: values.get(name, 0.0) + value for name, value in values_of(terms).items()}
+        norm = self._step_optimiser()
+        self.record.add_terms(values)
+        if is_logged:
+            rate = self.settings.optimiser.learning_rate * factor
+            self._log({"kind": "step", **self._where(), "loss": values, "gradient_norm": norm, "learning_rate": rate})
+        self.progress("train", self.optimizer_step, num_steps)
+        return torch.tensor(values["total"])
+
+    def _sums_of_all(self, parts: list[SpeechBatch]) -> ObjectiveSums:
+        """The effective batch's sums, by a pass without gradient that draws and keeps nothing."""
+        buffers = [(buffer, buffer.clone()) for buffer in self.modules.buffers()]
+        devices = [self.device] if self.device_type == "cuda" else []
+        with torch.random.fork_rng(devices), torch.no_grad(), self.training_ctx:
+            sums = [self.compute_objectives(self.compute_forward(part, Stage.TRAIN), part, None) for part in parts]
+        for buffer, before in buffers:
+            buffer.copy_(before)
+        return add_objective_sums(*sums)
+
+    def _measure_conflict(self, terms: LossTerms) -> None:
+        if not all(getattr(terms, name).requires_grad for name in TERMS_WITH_GRADIENT):
+            return
+        conflict = task_conflict(terms.enhancement, terms.emotion, trainable_parameters(self.optimizer))
+        self.record.conflicts += 1
+        self.record.conflict_cosine += conflict.cosine
+        self.record.conflict_shared += conflict.shared_fraction
+
+    def _step_optimiser(self) -> float:
+        """Clip, step and clear; returns the gradient norm before clipping."""
+        self.scaler.unscale_(self.optimizer)
+        parameters = trainable_parameters(self.optimizer)
+        norm = gradient_norm(parameters)
+        if not self.scaler.is_enabled():  # the scaler skips such a step by itself
+            self._check_finite(norm, "gradient")
+        self.record.routing.add_gradient_norms(router_gradient_norms(self.modules["model"]))
+        if self.settings.optimiser.clip_norm is not None:
+            nn.utils.clip_grad_norm_(parameters, self.settings.optimiser.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer_step += 1
+        return norm
+
+    def _check_finite(self, value: float, what: str) -> None:
+        if not math.isfinite(value):
+            raise CheckFailed(
+                f"the {what} is {value} at step {self.optimizer_step} of epoch {self.record.epoch}",
+                place=str(self.folder),
+                hint="lower optimiser.learning_rate, or set optimiser.clip_norm; checkpoints/last holds the last good",
+            )
+
+    def evaluate_batch(self, batch: SpeechBatch, stage: Any) -> Tensor:
+        """Collect the dev outputs of one batch; the epoch's loss is taken from all of them together."""
+        if self.stop.wanted:
+            self._leave()
+        batch = to_device(batch, self.device)
+        with torch.no_grad(), self.evaluation_ctx:
+            output = self.compute_forward(batch, stage)
+        self.dev.add(
+            output,
+            batch,
+            metrics=self.dev_metrics,
+            objective=self.settings.objective,
+            class_weight_C=self.class_weight_C,
+        )
+        return torch.zeros(())
+
+    def on_stage_end(self, stage: Any, stage_loss: float, epoch: int | None = None) -> None:
+        """Note the time; after dev write the epoch's line, keep its weights if they may be the best, checkpoint."""
+        seconds = round(time.perf_counter() - self.started, 3)
+        with LineWriter(self.folder / "timing.jsonl") as writer:
+            writer.append({"epoch": self.record.epoch, "stage": stage.name.lower(), "seconds": seconds})
+        if stage == Stage.TRAIN:
+            self.is_training_done, self.train_loss = True, stage_loss
+            return
+        metrics = rounded(self.dev.scores(self.dev_metrics))
+        self.record.history.append((self.record.epoch, metrics))
+        dev = {"loss": self.dev.loss(self.settings.objective), **metrics}
+        self._log({"kind": "epoch", **self._where(), "train": self.record.summary(), "dev": dev})
+        keep_candidates(self.folder, self.modules, self.record.scores())
+        self.checkpointer.save_step(self.optimizer_step, end_of_epoch=True)
+        if self.stop.wanted and self.record.epoch < self.settings.epochs:
+            self._raise_preempted()
+
+    def _should_save_intra_epoch_ckpt(self, last_ckpt_time: float, steps_since_ckpt: int) -> bool:
+        if self.stop.wanted:
+            self._leave()
+        every = self.settings.checkpoint_every_steps
+        return every > 0 and self.record.batches_done % every == 0
+
+    def _save_intra_epoch_ckpt(self) -> None:
+        self.checkpointer.save_step(self.optimizer_step, end_of_epoch=False)
+
+    def _leave(self) -> None:
+        """Save, in mid-epoch, and end."""
+        if self.is_training_done:  # dev was under way: the checkpoint stands at the end of training
+            self.step, self.avg_train_loss = self.record.batches_done, self.train_loss
+        self._save_intra_epoch_ckpt()
+        self._raise_preempted()
+
+    def _raise_preempted(self) -> None:
+        raise Preempted(
+            f"training was asked to stop in epoch {self.record.epoch} and saved its state",
+            place=str(self.folder),
+            hint="the same command goes on from here",
+        )
+
+    def _where(self) -> dict[str, int]:
+        return {"epoch": self.record.epoch, "step": self.optimizer_step}
+
+    def _log(self, line: dict[str, Any]) -> None:
+        with LineWriter(self.folder / "metrics.jsonl") as writer:
+            writer.append(rounded(line))
+        self.record.lines_written += 1

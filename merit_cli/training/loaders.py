@@ -1,0 +1,81 @@
+"""Loaders of the train and dev splits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch.utils.data import DataLoader
+
+from merit_cli.backbones.normalisation import Normalisation
+from merit_cli.carriers import SpeechBatch
+from merit_cli.data.collate import EffectiveBatch, EffectiveCollate, collate
+from merit_cli.data.dataset import SpeechDataset
+from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.data.sampler import LengthBucketSampler
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.units import Seconds
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """Effective batches of the train split, and batches of the dev split, longest first."""
+
+    train: DataLoader[EffectiveBatch]
+    dev: DataLoader[SpeechBatch]
+
+
+def make_loaders(
+    train: Sequence[Utterance],
+    dev: Sequence[Utterance],
+    *,
+    classes: Sequence[str],
+    normalisation: Normalisation,
+    max_duration: Seconds,
+    cache: FeatureCache | None,
+    batch_size: int,
+    accumulation: int,
+    overfit_batches: int,
+    seed: int,
+    num_workers: int,
+) -> Loaders:
+    """Loaders for a run.
+
+    Args:
+        train: Utterances to learn from.
+        dev: Utterances that choose the epoch.
+        classes: Emotion labels in the order of their class indices.
+        normalisation: Scale of the model.
+        max_duration: Only the first seconds of an utterance are used.
+        cache: Of a frozen encoder's features, or None.
+        batch_size: Utterances of a micro-batch.
+        accumulation: Micro-batches of an optimiser step.
+        overfit_batches: Use only so many steps' utterances, for training and dev; 0 uses all.
+        seed: Of the order.
+        num_workers: Loader processes.
+    """
+
+    def dataset(utterances: Sequence[Utterance]) -> SpeechDataset:
+        return SpeechDataset(
+            utterances, classes=classes, normalisation=normalisation, max_duration=max_duration, cache=cache
+        )
+
+    def sampler(items: SpeechDataset) -> LengthBucketSampler:
+        lengths = [items.num_samples(index) for index in range(len(items))]
+        return LengthBucketSampler(lengths, items_per_batch=batch_size * accumulation, seed=seed)
+
+    train_set, dev_set = dataset(train), dataset(dev)
+    batches = sampler(train_set)
+    if overfit_batches:
+        chosen = [train[index] for rows in batches.batches(1)[:overfit_batches] for index in rows]
+        train_set = dev_set = dataset(chosen)
+        batches = sampler(train_set)
+    order = sorted(range(len(dev_set)), key=lambda index: (-dev_set.num_samples(index), index))
+    dev_batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    # With a generator of its own a loader draws nothing from torch's, which a resume must find unmoved.
+    common: dict[str, Any] = {"num_workers": num_workers, "generator": torch.Generator()}
+    train_items, dev_items = cast(Any, train_set), cast(Any, dev_set)  # a loader is typed by its batches, not items
+    return Loaders(
+        DataLoader(train_items, batch_sampler=batches, collate_fn=EffectiveCollate(batch_size), **common),
+        DataLoader(dev_items, batch_sampler=dev_batches, collate_fn=collate, **common),
+    )

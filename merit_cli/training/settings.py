@@ -1,0 +1,31 @@
+"""How to fit: everything a Brain is told besides the modules and the data."""
+
+from dataclasses import dataclass
+
+from merit_cli.losses.objective import ObjectiveConfig
+from merit_cli.training.optim import OptimiserConfig
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to fit.
+
+    Args:
+        epochs: Passes over the training set.
+        optimiser: AdamW's settings.
+        objective: Weights of the loss terms.
+        remix_snr_db: Range of the ratios that noises are dealt out anew at; None leaves the mixtures.
+        checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0 saves at epochs' ends only.
+        log_every_steps: Optimiser steps between lines of metrics.jsonl.
+        precision: ``fp32``, ``bf16`` or ``fp16`` autocast.
+        device: Such as ``cpu``.
+    """
+
+    epochs: int
+    optimiser: OptimiserConfig
+    objective: ObjectiveConfig
+    remix_snr_db: tuple[float, float] | None
+    checkpoint_every_steps: int
+    log_every_steps: int
+    precision: str
+    device: str

@@ -1,0 +1,226 @@
+"""``merit predict``: a trained model over utterances, their emotion and their enhanced audio."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from merit_cli.backbones.model_folder import WEIGHTS_NAME, find_model_folder, load_model
+from merit_cli.backbones.normalisation import FloatArray
+from merit_cli.backbones.trained_model import Task, TrainedModel
+from merit_cli.data.dataset import EMOTION
+from merit_cli.errors import BadData, MeritError, Unavailable, UsageError
+from merit_cli.io.audio_file import PCM16_FULL_SCALE, read_audio, resample, write_audio
+from merit_cli.io.hashing import sha256_of_file
+from merit_cli.io.ledger import Ledger
+from merit_cli.io.run_dir import RunDir, open_run
+from merit_cli.manifests.inputs import Inputs
+from merit_cli.manifests.predictions import PREDICTIONS_NAME, Prediction, write_predictions
+from merit_cli.manifests.read_write import MANIFEST_NAME, read_card, write_card, write_manifest
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.workers import Machine, run_items
+
+LEDGER_NAME = "ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What a model said of many utterances.
+
+    Args:
+        predictions: In the order of the utterances; empty for a model without emotion.
+        enhanced: Manifest lines of the enhanced audio; empty where none was asked for.
+        notes: What every report must repeat of the model's data, and a count of what failed.
+        failed: Id of each utterance that could not be used, to the reason.
+    """
+
+    predictions: tuple[Prediction, ...]
+    enhanced: tuple[Utterance, ...]
+    notes: tuple[str, ...]
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True)
+class PredictJob:
+    """What a worker needs for one utterance."""
+
+    utterance: Utterance
+    model: Path
+    output: Path
+    tasks: tuple[Task, ...]
+    device: str
+
+
+def predict_run(
+    model_run: Path,
+    utterances: Sequence[Utterance],
+    *,
+    output: Path,
+    machine: Machine,
+    tasks: Sequence[Task] | None = None,
+) -> PredictResult:
+    """Run a trained model over utterances; writes predictions, enhanced audio and its manifest into ``output``.
+
+    What the ledger in ``output`` has is not done again; one bad file never ends the batch.
+
+    Args:
+        model_run: A finished train run or a model folder.
+        utterances: Each with its own id.
+        output: Gets ``predictions.jsonl``, ``enhanced/``, ``manifest.jsonl`` and ``ledger.jsonl``.
+        machine: Device, workers, progress.
+        tasks: ``emotion`` and ``enhancement``; None asks for all that the model has.
+
+    Raises:
+        NoInput: There is no model.
+        UsageError: The model does not have a task that was asked for.
+        Unavailable: A weight, an extra or the output is missing.
+    """
+    folder = find_model_folder(model_run)
+    model = loaded_model(folder, machine.device)
+    wanted = _checked_tasks(model, tasks, model_run)
+    ledger = Ledger.open(output / LEDGER_NAME)
+    pending = set(ledger.pending((u.id for u in utterances), retry_failed=machine.retry_failed))
+    jobs: Iterator[PredictJob] = (
+        PredictJob(u, folder, output, wanted, machine.device) for u in utterances if u.id in pending
+    )
+    finished = len(utterances) - len(pending)
+    for job, result in run_items(predict_utterance, jobs, workers=machine.workers):
+        finished += 1
+        machine.progress("predict", finished, len(utterances))
+        if isinstance(result, dict):
+            ledger.record(job.utterance.id, "done", result.pop("remark"), result)
+        elif isinstance(result, MeritError) and not isinstance(result, Unavailable):
+            ledger.record(job.utterance.id, "failed", str(result))
+        else:  # the output cannot be written, or a bug: the next item would meet the same
+            raise result
+    made = _gather(utterances, ledger, folder, output)
+    ledger.close()
+    return made
+
+
+def predict_utterance(job: PredictJob) -> dict[str, Any]:
+    """One utterance: its prediction and, where asked for, its enhanced file, as ledger data.
+
+    Raises:
+        NoInput: The audio is gone.
+        BadData: The audio cannot be used.
+    """
+    source, model = job.utterance, loaded_model(job.model, job.device)
+    audio = read_audio(source.audio, start=source.start, num_samples=source.num_samples)
+    noisy_N = resample(audio.samples, audio.sample_rate, model.sample_rate)
+    if not noisy_N.size:
+        raise BadData("the signal is too short", place=source.id)
+    done: dict[str, Any] = {"remark": ""}
+    answer = model.run(noisy_N)
+    if "emotion" in job.tasks and answer.probability_C is not None:
+        done["prediction"] = asdict(_prediction(source, model.labels, answer.probability_C.tolist()))
+    if "enhancement" in job.tasks and answer.enhanced_N is not None:
+        path = job.output / "enhanced" / f"{source.id}.flac"
+        enhanced_N = _fitted(resample(answer.enhanced_N, model.sample_rate, audio.sample_rate), audio.samples.size)
+        write_audio(path, np.clip(enhanced_N, -1.0, 1.0), audio.sample_rate)
+        done["line"] = _enhanced_line(source, path, audio.sample_rate, model.name).to_line(job.output)
+        clipped = int(np.count_nonzero(np.abs(enhanced_N) > 1.0 - 0.5 / PCM16_FULL_SCALE))
+        done["remark"] = f"{clipped} samples were clipped at full scale" if clipped else ""
+    return done
+
+
+@lru_cache(maxsize=1)
+def loaded_model(folder: Path, device: str) -> TrainedModel:
+    """A model, loaded once in a process."""
+    return load_model(folder, device=device)
+
+
+def _checked_tasks(model: TrainedModel, tasks: Sequence[Task] | None, place: Path) -> tuple[Task, ...]:
+    wanted = tuple(model.tasks if tasks is None else tasks)
+    for task in wanted:
+        if task not in model.tasks:
+            raise UsageError(f"the model has no {task}", place=str(place), hint=f"it has: {', '.join(model.tasks)}")
+    return wanted
+
+
+def _prediction(source: Utterance, labels: Sequence[str], probabilities: Sequence[float]) -> Prediction:
+    best = max(range(len(labels)), key=lambda index: probabilities[index])
+    label = source.labels.get(EMOTION)
+    return Prediction(
+        id=source.id,
+        split=source.split,
+        label=None if label is None else str(label),
+        predicted=labels[best],
+        probabilities={name: round(value, 6) for name, value in zip(labels, probabilities, strict=True)},
+    )
+
+
+def _enhanced_line(source: Utterance, path: Path, sample_rate: int, enhancer: str) -> Utterance:
+    line = replace(source, audio=path.resolve(), start=0, noisy=source.noisy or source.audio, enhancer=enhancer)
+    return line if source.start == 0 else replace(line, noisy=None, clean=None, noise=None)
+
+
+def _fitted(samples_N: FloatArray, num_samples: int) -> FloatArray:
+    return np.pad(samples_N[:num_samples], (0, max(0, num_samples - samples_N.size)))
+
+
+def _gather(utterances: Sequence[Utterance], ledger: Ledger, model: Path, output: Path) -> PredictResult:
+    root = output.resolve()
+    done = [ledger.entries[u.id].data for u in utterances if ledger.entries[u.id].status == "done"]
+    predictions = tuple(Prediction(**data["prediction"]) for data in done if "prediction" in data)
+    enhanced = tuple(Utterance.from_line(data["line"], root) for data in done if "line" in data)
+    failed = {u.id: ledger.entries[u.id].reason for u in utterances if ledger.entries[u.id].status != "done"}
+    card = read_card(model / MANIFEST_NAME)
+    notes = [f"MODEL DATA: {note}" for note in (card.notes if card else ())]
+    if failed:
+        notes.append(f"{len(failed)} of {len(utterances)} utterances could not be used by the model.")
+    if predictions:
+        write_predictions(output / PREDICTIONS_NAME, predictions)
+    if enhanced:
+        write_manifest(output / MANIFEST_NAME, enhanced)
+    return PredictResult(predictions, enhanced, tuple(notes), failed)
+
+
+def predict_files(
+    model_run: Path,
+    inputs: Inputs,
+    *,
+    output: Path | None,
+    machine: Machine,
+    enhance: bool,
+) -> tuple[RunDir, PredictResult]:
+    """``merit predict``: a model over files as typed, in a run folder of its own.
+
+    Args:
+        model_run: A finished train run or a model folder.
+        inputs: The files.
+        output: The run folder; None names it.
+        machine: Device, workers, where runs go.
+        enhance: Also write enhanced audio.
+
+    Raises:
+        NoInput: There is no model.
+        UsageError: The model cannot do what was asked for, or the output folder holds another run.
+    """
+    folder = find_model_folder(model_run)
+    model = loaded_model(folder, machine.device)
+    asked: list[Task] = ["emotion"] if "emotion" in model.tasks or not enhance else []
+    if enhance:
+        asked.append("enhancement")
+    tasks = _checked_tasks(model, asked, model_run)
+    run = open_run(
+        output,
+        command="predict",
+        name=model.name,
+        recipe={"name": model.name, "tasks": list(tasks)},
+        inputs={"files": inputs.content, "weights": sha256_of_file(folder / WEIGHTS_NAME)},
+        runs_dir=machine.runs_dir,
+        overwrite=machine.overwrite,
+    )
+    result = predict_run(model_run, inputs.utterances, output=run.path, machine=machine, tasks=tasks)
+    bad = {path: str(error) for path, error in inputs.bad.items()}
+    result = replace(result, failed={**bad, **result.failed})
+    write_card(run.path, inputs.card)
+    if run.state != "done":
+        run.finish(
+            {"predicted": len(result.predictions), "enhanced": len(result.enhanced), "failed": len(result.failed)}
+        )
+    return run, result

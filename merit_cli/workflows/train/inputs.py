@@ -1,0 +1,129 @@
+"""The data of a training run, and what is refused before the first epoch."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from merit_cli.data.dataset import EMOTION
+from merit_cli.errors import BadData, NoInput
+from merit_cli.io.run_dir import newest_run
+from merit_cli.manifests.checks import check_leaks
+from merit_cli.manifests.inputs import read_inputs
+from merit_cli.manifests.read_write import MANIFEST_NAME, Card
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.workers import Machine
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked data of a run.
+
+    Args:
+        manifest: Where it was read.
+        train: Utterances to learn from.
+        dev: Utterances that choose the epoch.
+        classes: Emotion labels of the train split, sorted; empty for a model without that task.
+        card: Of the data, with notes on leaks that were allowed.
+        content: Hash of the manifest.
+    """
+
+    manifest: Path
+    train: tuple[Utterance, ...]
+    dev: tuple[Utterance, ...]
+    classes: tuple[str, ...]
+    card: Card
+    content: str
+
+    def class_counts(self) -> list[int]:
+        """Training utterances of each class, in the order of ``classes``."""
+        counts = Counter(str(utterance.labels[EMOTION]) for utterance in self.train if self.classes)
+        return [counts[label] for label in self.classes]
+
+
+def default_data(machine: Machine) -> Path:
+    """What is trained on where nothing is named: the newest finished mix.
+
+    Raises:
+        NoInput: There is none.
+    """
+    return newest_run(machine.runs_dir, "mix")
+
+
+def read_training_data(source: Path, *, needs_labels: bool, needs_clean: bool, allow_leak: bool) -> TrainingData:
+    """The train and dev splits of a manifest or a run, checked.
+
+    Args:
+        source: A manifest, or a folder with one.
+        needs_labels: Whether every utterance must have an emotion.
+        needs_clean: Whether every utterance must have a clean reference.
+        allow_leak: Go on although splits share a speaker or a noise file.
+
+    Raises:
+        NoInput: There is no manifest, or a split is missing.
+        BadData: A label, a clean reference or an audio file is missing.
+        CheckFailed: Splits share a speaker, a clean utterance or a noise file.
+    """
+    manifest = source / MANIFEST_NAME if source.is_dir() else source
+    if not manifest.is_file():
+        raise NoInput("there is no manifest to train on", place=str(source), hint="run merit mix first")
+    inputs = read_inputs([manifest], name="training data")
+    train = _split(inputs.utterances, "train", manifest)
+    dev = _split(inputs.utterances, "dev", manifest)
+    notes = check_leaks(inputs.utterances, inputs.card, allow_leak=allow_leak)
+    classes = _check_labels(train, dev, manifest) if needs_labels else ()
+    if needs_clean:
+        _check_clean(train + dev, manifest)
+    _check_files(train + dev, with_clean=needs_clean)
+    card = inputs.card.model_copy(update={"notes": (*inputs.card.notes, *notes)})
+    return TrainingData(manifest, train, dev, classes, card, inputs.content)
+
+
+def _split(utterances: Sequence[Utterance], split: str, manifest: Path) -> tuple[Utterance, ...]:
+    found = tuple(utterance for utterance in utterances if utterance.split == split)
+    if not found:
+        present = sorted({utterance.split for utterance in utterances if utterance.split})
+        raise NoInput(
+            f"the split {split!r} is missing",
+            place=str(manifest),
+            hint=f"splits there: {', '.join(present) or 'none'}; training needs train and dev",
+        )
+    return found
+
+
+def _check_labels(train: Sequence[Utterance], dev: Sequence[Utterance], manifest: Path) -> tuple[str, ...]:
+    bare = [utterance.id for utterance in (*train, *dev) if not str(utterance.labels.get(EMOTION, "")).strip()]
+    if bare:
+        raise BadData(
+            f"{len(bare)} utterances have no emotion label: {_some(bare)}",
+            place=str(manifest),
+            hint="label them, leave them out, or train --model se",
+        )
+    classes = tuple(sorted({str(utterance.labels[EMOTION]) for utterance in train}))
+    if len(classes) < 2:
+        raise BadData(f"the train split has one emotion only: {classes[0]!r}", place=str(manifest))
+    strange = sorted({str(utterance.labels[EMOTION]) for utterance in dev} - set(classes))
+    if strange:
+        raise BadData(f"the dev split has labels that the train split lacks: {_some(strange)}", place=str(manifest))
+    return classes
+
+
+def _check_clean(utterances: Sequence[Utterance], manifest: Path) -> None:
+    bare = [utterance.id for utterance in utterances if utterance.clean is None]
+    if bare:
+        raise BadData(
+            f"{len(bare)} utterances have no clean reference: {_some(bare)}",
+            place=str(manifest),
+            hint="train on a mix, or train --model ser",
+        )
+
+
+def _check_files(utterances: Sequence[Utterance], *, with_clean: bool) -> None:
+    for utterance in utterances:
+        for path in (utterance.audio, utterance.clean if with_clean else None):
+            if path is not None and not path.is_file():
+                raise NoInput("an audio file of the manifest is missing", place=str(path), hint="mix again")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -1,0 +1,94 @@
+"""The recipe of a training run."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+
+from merit_cli.backbones import BACKBONES
+from merit_cli.backbones.model_folder import DEFAULT_BACKBONE, DEFAULT_MODEL
+from merit_cli.backbones.normalisation import LevelPolicy
+from merit_cli.config.component import component_config
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.losses.objective import ObjectiveConfig
+from merit_cli.models import MODELS
+from merit_cli.training.optim import OptimiserConfig
+from merit_cli.units import Seconds
+
+
+def model_config(value: object) -> FrozenConfig:
+    """The config of the model that a recipe names."""
+    return component_config(MODELS, value, default=DEFAULT_MODEL)
+
+
+def backbone_config(value: object) -> FrozenConfig:
+    """The config of the encoder that a recipe names."""
+    return component_config(BACKBONES, value, default=DEFAULT_BACKBONE)
+
+
+ModelChoice = Annotated[SerializeAsAny[FrozenConfig], BeforeValidator(model_config)]
+BackboneChoice = Annotated[SerializeAsAny[FrozenConfig], BeforeValidator(backbone_config)]
+
+
+class DataConfig(FrozenConfig):
+    """What the model is shown.
+
+    Args:
+        level: ``normalised`` brings each mixture to -26 dBFS, so that its level does not tell its
+            emotion; ``natural`` leaves it.
+        max_duration: Only the first seconds of an utterance are used.
+        sample_rate: In Hz.
+        cache_features: Whether features of a frozen encoder are kept on disk; ``auto`` keeps those of
+            encoders with weights whose input stays the same.
+        remix_snr_db: Range in dB at which the noises of a batch are dealt out anew at every step; None
+            trains on the mixtures as they are.
+    """
+
+    level: LevelPolicy = "normalised"
+    max_duration: Seconds = Field(default=Seconds(12.0), gt=0.0)
+    sample_rate: Literal[16000] = 16000
+    cache_features: Literal["auto", "always", "never"] = "auto"
+    remix_snr_db: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _remix_fits(self) -> Self:
+        if self.remix_snr_db is not None and self.remix_snr_db[0] > self.remix_snr_db[1]:
+            raise ValueError("remix_snr_db runs downwards")
+        if self.remix_snr_db is not None and self.cache_features == "always":
+            raise ValueError("features cannot be kept while remix_snr_db changes the mixtures")
+        return self
+
+
+class TrainRecipe(FrozenConfig):
+    """Everything that decides what is learned.
+
+    Args:
+        name: Of the recipe; part of the default output folder.
+        model: A registered name, or one with its parameters.
+        backbone: The encoder in front, likewise.
+        data: What the model is shown.
+        optimiser: AdamW's settings.
+        objective: Weights of the loss terms.
+        epochs: Passes over the train split.
+        batch_size: Utterances in memory at once.
+        accumulation: Such batches in one optimiser step; means are taken over all of them.
+        precision: Autocast of the forward pass.
+        seed: Of weights, order and dropout.
+        checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0: at epochs' ends only.
+        log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict.
+        overfit_batches: Train and choose on this many batches of the train split; 0 trains on all.
+    """
+
+    name: str = "train"
+    model: ModelChoice = Field(default_factory=lambda: model_config({}))
+    backbone: BackboneChoice = Field(default_factory=lambda: backbone_config({}))
+    data: DataConfig = DataConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    accumulation: int = Field(default=1, ge=1)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    seed: int = Field(default=0, ge=0)
+    checkpoint_every_steps: int = Field(default=200, ge=0)
+    log_every_steps: int = Field(default=20, ge=1)
+    overfit_batches: int = Field(default=0, ge=0)

@@ -1,0 +1,287 @@
+"""One training run, from checked data to an exported model."""
+
+import os
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, build_parts, export_model, tasks_of
+from merit_cli.backbones.normalisation import Normalisation
+from merit_cli.config.load import resolved
+from merit_cli.data.dataset import measure_normalisation
+from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.errors import Unavailable
+from merit_cli.io.atomic import make_folder, write_json
+from merit_cli.io.jsonl import read_lines
+from merit_cli.io.run_dir import RunDir, open_run
+from merit_cli.losses.emotion import class_weights
+from merit_cli.metrics.confusion import confusion_matrix
+from merit_cli.metrics.emotion import macro_f1
+from merit_cli.metrics.signal import si_sdr_db
+from merit_cli.training.brain import MeritBrain
+from merit_cli.training.candidates import candidate_path
+from merit_cli.training.dev import DevMetrics, FloatArray
+from merit_cli.training.loaders import Loaders, make_loaders
+from merit_cli.training.resume import stop_on_sigterm
+from merit_cli.training.selection import BestEpoch, best_epoch
+from merit_cli.training.settings import FitSettings
+from merit_cli.workers import Machine
+from merit_cli.workflows.train.inputs import TrainingData, default_data, read_training_data
+from merit_cli.workflows.train.recipe import TrainRecipe
+
+LABELS_NAME = "labels.json"
+NORMALISATION_NAME = "normalisation.json"
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a training run came to; the JSON that scripts rely on.
+
+    Args:
+        run: The run folder.
+        epochs: Finished.
+        best: ``epoch`` and ``score``, its mean z-score over the run's epochs.
+        metrics: Dev metrics of the best epoch.
+        data: The manifest, relative to the run folder.
+        notes: What the user should know, such as a collapsed router.
+    """
+
+    run: str
+    epochs: int
+    best: Mapping[str, float]
+    metrics: Mapping[str, float]
+    data: str
+    notes: tuple[str, ...] = ()
+
+
+def run_train(
+    recipe: TrainRecipe,
+    data: Path | None = None,
+    *,
+    output: Path | None,
+    machine: Machine,
+    allow_leak: bool = False,
+    cache_dir: Path | None = None,
+) -> tuple[RunDir, TrainSummary]:
+    """Train a model, or go on with an unfinished run from its last checkpoint.
+
+    Args:
+        recipe: What to train.
+        data: A manifest or a run with one; None takes the newest finished mix.
+        output: The run folder; None names it by the recipe.
+        machine: Device, threads, where runs go.
+        allow_leak: Go on although splits share a speaker or a noise file.
+        cache_dir: Where features of a frozen encoder are kept; None keeps them in the run folder.
+
+    Returns:
+        The run and its summary. A finished run is not touched; its state is ``done``.
+
+    Raises:
+        NoInput: There is no data, or a split is missing.
+        BadData: Labels, references or audio are missing.
+        CheckFailed: Splits leak, or the loss is not finite.
+        Preempted: SIGTERM came; the state is saved.
+        Unavailable: The device, a weight or an extra is missing.
+    """
+    tasks = tasks_of(recipe.model)
+    material = read_training_data(
+        data or default_data(machine),
+        needs_labels="emotion" in tasks,
+        needs_clean="enhancement" in tasks or recipe.data.remix_snr_db is not None,
+        allow_leak=allow_leak,
+    )
+    check_device(machine.device)
+    run = open_run(
+        output,
+        command="train",
+        name=recipe.name,
+        recipe=resolved(recipe),
+        inputs={"data": material.content},
+        runs_dir=machine.runs_dir,
+        overwrite=machine.overwrite,
+    )
+    if run.state == "done":
+        stored = run.summary()
+        return run, TrainSummary(**{**stored, "run": str(run.path), "notes": tuple(stored["notes"])})
+    with seeded(recipe.seed, threads=machine.workers):
+        parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes))
+        normalisation = measure_normalisation(
+            material.train,
+            level=Normalisation(level=recipe.data.level, sample_rate=recipe.data.sample_rate),
+            max_duration=recipe.data.max_duration,
+        )
+        write_json(run.path / LABELS_NAME, list(material.classes))
+        write_json(run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
+        best = _fit(recipe, material, run, machine, parts, normalisation, cache_dir)
+    summary = _finish(recipe, material, run, parts, normalisation, best)
+    return run, summary
+
+
+def _fit(
+    recipe: TrainRecipe,
+    material: TrainingData,
+    run: RunDir,
+    machine: Machine,
+    parts: Parts,
+    normalisation: Normalisation,
+    cache_dir: Path | None,
+) -> BestEpoch:
+    cache = _feature_cache(recipe, parts, cache_dir or run.path / "features")
+    loaders = _loaders(recipe, material, machine, normalisation, cache)
+    modules = parts.modules()
+    counts = material.class_counts()
+    weighted = counts and recipe.objective.class_weighting == "inverse_frequency"
+    with stop_on_sigterm() as stop:
+        brain = MeritBrain(
+            modules["backbone"],
+            modules["model"],
+            settings=FitSettings(
+                epochs=recipe.epochs,
+                optimiser=recipe.optimiser,
+                objective=recipe.objective,
+                remix_snr_db=recipe.data.remix_snr_db,
+                checkpoint_every_steps=recipe.checkpoint_every_steps,
+                log_every_steps=recipe.log_every_steps,
+                precision=recipe.precision,
+                device=machine.device,
+            ),
+            class_weight_C=torch.tensor(class_weights(counts)) if weighted else None,
+            dev_metrics=dev_metrics(material.classes, normalisation.sample_rate),
+            folder=run.path,
+            stop=stop,
+            progress=machine.progress,
+        )
+        record = brain.run(loaders.train, loaders.dev)
+    return best_epoch(record.scores())
+
+
+def _loaders(
+    recipe: TrainRecipe,
+    material: TrainingData,
+    machine: Machine,
+    normalisation: Normalisation,
+    cache: FeatureCache | None,
+) -> Loaders:
+    return make_loaders(
+        material.train,
+        material.dev,
+        classes=material.classes,
+        normalisation=normalisation,
+        max_duration=recipe.data.max_duration,
+        cache=cache,
+        batch_size=recipe.batch_size,
+        accumulation=recipe.accumulation,
+        overfit_batches=recipe.overfit_batches,
+        seed=recipe.seed,
+        num_workers=0 if machine.device == "cpu" else min(machine.workers, 8),
+    )
+
+
+def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCache | None:
+    wanted = recipe.data.cache_features
+    has_weights = bool(recipe.backbone.model_dump().get("name") != "log-mel")
+    if (
+        parts.backbone.trainable
+        or wanted == "never"
+        or recipe.data.remix_snr_db
+        or (wanted == "auto" and not has_weights)
+    ):
+        return None
+    return FeatureCache(make_folder(folder), parts.backbone, recipe.backbone)
+
+
+def dev_metrics(classes: Sequence[str], sample_rate: int) -> DevMetrics:
+    """Macro-F1 for emotion, SI-SDR in dB for enhancement."""
+
+    def emotion(truth: Sequence[int], predicted: Sequence[int]) -> float:
+        named = ([classes[index] for index in truth], [classes[index] for index in predicted])
+        return float(macro_f1(confusion_matrix(*named, classes)))
+
+    def enhancement(clean_N: FloatArray, enhanced_N: FloatArray) -> float:
+        return si_sdr_db(clean_N, enhanced_N, sample_rate=sample_rate)
+
+    return DevMetrics("macro_f1", emotion, "si_sdr_db", enhancement)
+
+
+def _finish(
+    recipe: TrainRecipe,
+    material: TrainingData,
+    run: RunDir,
+    parts: Parts,
+    normalisation: Normalisation,
+    best: BestEpoch,
+) -> TrainSummary:
+    weights = load_file(str(candidate_path(run.path, best.epoch)))
+    notes = routing_notes(run.path / "metrics.jsonl")
+    modules = parts.modules()
+    export_model(
+        run.path / MODEL_FOLDER,
+        weights,
+        recipe=resolved(recipe),
+        labels=material.classes,
+        normalisation=normalisation,
+        card=material.card,
+        metrics=best.metrics,
+        facts={
+            "training utterances": len(material.train),
+            "dev utterances": len(material.dev),
+            "epoch": f"{best.epoch} of {recipe.epochs}, the largest mean z-score of the dev metrics",
+            "parameters": sum(parameter.numel() for parameter in modules.parameters()),
+            **{f"note {number}": note for number, note in enumerate(notes, start=1)},
+        },
+    )
+    summary = TrainSummary(
+        run=str(run.path),
+        epochs=recipe.epochs,
+        best={"epoch": best.epoch, "score": round(best.score, 6)},
+        metrics=dict(best.metrics),
+        data=Path(os.path.relpath(material.manifest.resolve(), run.path.resolve())).as_posix(),
+        notes=tuple(notes),
+    )
+    run.finish(asdict(summary))
+    return summary
+
+
+def routing_notes(metrics: Path) -> list[str]:
+    """One sentence for each expert that the last epoch hardly used."""
+    epochs = [line for _, line in read_lines(metrics) if line.get("kind") == "epoch"]
+    collapsed = epochs[-1]["train"].get("routing", {}).get("collapsed", []) if epochs else []
+    return [
+        f"COLLAPSED ROUTER: expert {expert} got under 1 % of the frames of epoch {epochs[-1]['epoch']}."
+        for expert in collapsed
+    ]
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        Unavailable: It is not.
+    """
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise Unavailable(f"the device {device!r} is not available", place="--device", hint="use cpu") from None
+
+
+@contextmanager
+def seeded(seed: int, *, threads: int) -> Iterator[None]:
+    """Seed every global generator and fix what decides rounding, for one run; settings are put back afterwards."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    before: tuple[Any, ...] = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
+    torch.set_num_threads(max(1, threads))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
