@@ -163,7 +163,7 @@ def _score_gains(pairs: Pairs, metrics: Sequence[str], book: ScoreBook, machine:
     jobs = [
         _GainJob(one.id, one.clean, pairs.noisy[one.id], wanted)
         for one in pairs.utterances
-        if one.clean and one.id in pairs.noisy and (wanted := book.missing(ZERO, one.id, metrics))
+        if one.clean and one.id in pairs.noisy and (wanted := _missing_gains(book, one.id, metrics))
     ]
     for number, (job, result) in enumerate(run_items(score_gains, jobs, workers=machine.workers), start=1):
         if isinstance(result, MeritError):
@@ -173,6 +173,14 @@ def _score_gains(pairs: Pairs, metrics: Sequence[str], book: ScoreBook, machine:
         for system, score in result:
             book.add(system, score)
         machine.progress("score constant gains", number, len(jobs))
+
+
+def _missing_gains(book: ScoreBook, item_id: str, metrics: Sequence[str]) -> tuple[str, ...]:
+    """Metrics of which a gain, or the all-zero row, is not on record."""
+    seeing = [name for name in metrics if name not in BLIND_TO_GAIN]
+    lacking = {name for gain_db in GAINS_DB for name in book.missing(gain_name(gain_db), item_id, seeing)}
+    lacking |= set(book.missing(ZERO, item_id, metrics))
+    return tuple(name for name in metrics if name in lacking)
 
 
 def score_gains(job: _GainJob) -> list[tuple[str, Score]]:
