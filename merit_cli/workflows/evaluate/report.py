@@ -62,7 +62,8 @@ def _notes(findings: Findings) -> Iterator[str]:
     if note:
         yield note
     yield from findings.notes
-    yield from findings.material.notes
+    known = set(findings.material.card.notes)
+    yield from (note for note in findings.material.notes if note.removeprefix("MODEL DATA: ") not in known)
 
 
 def _provenance(findings: Findings, folder: Path) -> Mapping[str, str]:

@@ -144,8 +144,9 @@ def _predict(material: Material, folder: Path, machine: Machine) -> tuple[Materi
     result = predict_run(material.model_run, material.utterances, output=folder, machine=machine)
     predictions: dict[str, Prediction] = {one.id: one for one in result.predictions}
     notes = (*material.notes, *result.notes)
+    bad = {**material.bad, **result.failed}
     return (
-        replace(material, predictions=predictions or None, notes=notes),
+        replace(material, predictions=predictions or None, notes=notes, bad=bad),
         {one.id: one.audio for one in result.enhanced},
     )
 

@@ -11,6 +11,7 @@ from merit_cli.workflows.evaluate.emotion import row_cell as label_row_cell
 from merit_cli.workflows.evaluate.findings import Findings
 from merit_cli.workflows.evaluate.groups import STATIONARY, Grouping, split_by
 
+NO_PREDICTION = "there is no prediction for it"
 CellData = dict[str, Any]  # mean, low, high, unit, n_scored, n_total
 
 
@@ -89,7 +90,7 @@ def failures(findings: Findings) -> list[dict[str, str]]:
         for one in findings.classified.utterances:
             if one.id not in said:
                 found += [
-                    {"id": one.id, "metric": spec.name, "reason": "there is no prediction for it"}
+                    {"id": one.id, "metric": spec.name, "reason": findings.material.bad.get(one.id, NO_PREDICTION)}
                     for spec in findings.classified.metrics
                 ]
     return sorted(found, key=lambda line: (line["id"], line["metric"]))

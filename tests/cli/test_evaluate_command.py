@@ -1,0 +1,93 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+
+def evaluate(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "merit_cli", "evaluate", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("żółty folder")
+    time = np.arange(8000) / 16000
+    for number in range(3):
+        clean = 0.2 * np.sin(2 * np.pi * (300 + 50 * number) * time) * (time > 0.1)
+        noise = 0.02 * np.random.default_rng(number).standard_normal(8000)
+        for name, signal in (("clean", clean), ("made", clean + noise)):
+            (folder / name).mkdir(exist_ok=True)
+            soundfile.write(folder / name / f"u{number}.wav", signal, 16000)
+    (folder / "broken").mkdir()
+    (folder / "broken" / "u0.wav").write_bytes((folder / "made" / "u0.wav").read_bytes())
+    (folder / "broken" / "u1.wav").write_bytes(b"")
+    (folder / "broken" / "u2.wav").write_bytes((folder / "made" / "u2.wav").read_bytes()[:2000])
+    return folder
+
+
+def test_two_folders_are_scored_and_the_second_call_has_nothing_to_do(work: Path) -> None:
+    first = evaluate("made", "--reference", "clean", "--metrics", "SI-SDR,ssnr", "-o", "out", cwd=work)
+    second = evaluate("made", "--reference", "clean", "--metrics", "SI-SDR,ssnr", "-o", "out", cwd=work)
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "report: out/report.html" in first.stdout
+    assert "next:   merit train" in first.stdout
+    assert "nothing to do" in second.stdout
+    shown = [line for line in first.stdout.splitlines() if "si_sdr_db" in line or "made" in line]
+    assert shown
+    assert [line for line in second.stdout.splitlines() if "si_sdr_db" in line or "made" in line] == shown
+
+
+def test_json_is_one_value_on_stdout(work: Path) -> None:
+    done = evaluate("made", "--reference", "clean", "--metrics", "ssnr", "-o", "json", "--json", cwd=work)
+    summary = json.loads(done.stdout)
+    assert list(summary) == ["metrics", "groups", "failed", "report"]
+    assert summary["metrics"]["ssnr_db"]["n_scored"] == 3
+    assert summary["metrics"]["ssnr_db"]["unit"] == "dB"
+
+
+def test_bad_items_give_exit_code_3_and_their_reasons(work: Path) -> None:
+    done = evaluate("broken", "--reference", "clean", "--metrics", "ssnr", "-o", "bad", "--json", cwd=work)
+    summary = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert {line["id"]: line["metric"] for line in summary["failed"]} == {"u1": "ssnr_db", "u2": "ssnr_db"}
+    reasons = {line["id"]: line["reason"] for line in summary["failed"]}
+    assert "0 bytes" in reasons["u1"]
+    assert "truncated" in reasons["u2"]
+    assert (summary["metrics"]["ssnr_db"]["n_scored"], summary["metrics"]["ssnr_db"]["n_total"]) == (1, 3)
+
+
+def test_finished_run_with_failures_gives_exit_code_3_again(work: Path) -> None:
+    for _ in range(2):
+        done = evaluate("broken", "--reference", "clean", "--metrics", "ssnr", "-o", "again", cwd=work)
+        assert done.returncode == 3
+        assert "--retry-failed" in done.stderr
+
+
+def test_one_file_is_scored_against_another_of_any_name(work: Path) -> None:
+    done = evaluate("made/u0.wav", "--reference", "clean/u0.wav", "-m", "si-sdr", "-o", "one", "--json", cwd=work)
+    assert json.loads(done.stdout)["metrics"]["si_sdr_db"]["mean"] == pytest.approx(16.0, abs=2.0)
+
+
+def test_dry_run_writes_nothing(work: Path) -> None:
+    done = evaluate("made", "--reference", "clean", "-m", "ssnr", "-o", "dry", "--dry-run", cwd=work)
+    assert done.returncode == 0
+    assert "would score 3 utterances by ssnr_db" in done.stdout
+    assert not (work / "dry").exists()
+
+
+def test_unknown_metric_is_refused_with_the_nearest(work: Path) -> None:
+    done = evaluate("made", "--reference", "clean", "-m", "pesk", "--json", cwd=work)
+    fault = json.loads(done.stderr)
+    assert (done.returncode, fault["place"]) == (2, "--metrics")
+    assert "pesq" in fault["hint"]
+
+
+def test_audio_without_reference_says_how_to_give_one(work: Path) -> None:
+    done = evaluate("made", cwd=work)
+    assert done.returncode == 2
+    assert "--reference" in done.stderr
