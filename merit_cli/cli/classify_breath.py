@@ -18,10 +18,10 @@ RESEARCH_USE = "research use, not a diagnosis"
 _SHOWN = {
     "icbhi_score": "Score",
     "icbhi_se": "Se, exact class",
-    "icbhi_se_two_class": "Se, two-class",
+    "icbhi_se_two_class": "Se, any abnormal class",
     "icbhi_sp": "Sp",
     "coverage": "cycles answered",
-    "background_answered": "background answered",
+    "background_answered": "background-only stretches answered",
 }
 
 Enhance = Annotated[
@@ -151,15 +151,17 @@ def evaluate(
         machine=machine,
         allow_leak=allow_leak,
     )
-    _show(summary, run.path, as_json=as_json, nothing_to_do=run.state == "done")
+    follow = f"RECORDING.wav --model {chosen}"
+    _show(summary, run.path, follow=follow, as_json=as_json, nothing_to_do=run.state == "done")
 
 
 def _recipe(recipe: Path | None, enhance: str | None, seed: int | None, overrides: list[str] | None) -> "BreathRecipe":
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
+    from merit_cli.enhancers.select import enhancer_tree
     from merit_cli.workflows.classify_breath.recipe import BreathRecipe
 
-    flags = {"enhance": enhance, "seed": seed}
+    flags = {"enhance": enhancer_tree(enhance), "seed": seed}
     return load_recipe(BreathRecipe, find_recipe("breath", recipe), flags=flags, overrides=overrides or ())
 
 
@@ -179,10 +181,12 @@ def _run(
     machine = make_machine(**machine_flags)
     corpus = read_corpus(source, machine=machine, allow_leak=allow_leak)
     run, summary = run_classify_breath(recipe, corpus, output=output, machine=machine, steps=steps)
-    _show(summary, run.path, as_json=as_json, nothing_to_do=run.state == "done")
+    step = "RECORDING.wav" if summary.groups else f"evaluate {source or ''}".strip()
+    follow = f"{step} --model {run.path}"
+    _show(summary, run.path, follow=follow, as_json=as_json, nothing_to_do=run.state == "done")
 
 
-def _show(summary: "BreathSummary", path: Path, *, as_json: bool, nothing_to_do: bool) -> None:
+def _show(summary: "BreathSummary", path: Path, *, follow: str, as_json: bool, nothing_to_do: bool) -> None:
     from dataclasses import asdict
 
     if as_json:
@@ -194,20 +198,17 @@ def _show(summary: "BreathSummary", path: Path, *, as_json: bool, nothing_to_do:
         if summary.groups:
             _print_scores(summary)
             typer.echo(f"report: {summary.report}")
-        typer.echo(RESEARCH_USE)
-        follow = "RECORDING.wav --json" if summary.groups else "evaluate"
+        else:
+            typer.echo(RESEARCH_USE)
         print_outcome(where=path, next_command=f"merit classify-breath {follow}", nothing_to_do=nothing_to_do)
     exit_for(failed=0, skipped=summary.failed, ledger=path / "ledger.jsonl")
 
 
 def _print_scores(summary: "BreathSummary") -> None:
-    rows = [
-        [str(group["by"]["enhancer"]), *(_number(group["metrics"][name]) for name in _SHOWN)]
-        for group in summary.groups
-    ]
-    title = "SYNTHETIC sounds: the code runs, no more" if summary.synthetic else ""
-    caption = f"95 % intervals resample patients; {RESEARCH_USE}"
-    print_table(["enhancer", *_SHOWN.values()], rows, title=title, caption=caption)
+    columns = ["", *(f"enhancer: {group['by']['enhancer']}" for group in summary.groups)]
+    rows = [[words, *(_number(group["metrics"][name]) for group in summary.groups)] for name, words in _SHOWN.items()]
+    title = "SYNTHETIC sounds: a score proves only that the code runs" if summary.synthetic else ""
+    print_table(columns, rows, title=title, caption=f"95 % intervals over patients; {RESEARCH_USE}")
 
 
 def _number(metric: dict[str, Any]) -> str:
@@ -253,19 +254,22 @@ def _predict(
 
 
 def _print_answers(found: "BreathPredictions") -> None:
-    rows = [
-        [
-            Path(answer.file).name,
-            f"{answer.start:.2f}",
-            f"{answer.end:.2f}",
-            answer.label or "no answer",
-            f"{answer.probability:.2f}",
-            f"{answer.quality:.1f}",
-            answer.reason,
-        ]
-        for answer in found.answers
-    ]
     for note in found.notes:
         typer.echo(f"note: {note}")
-    columns = ["file", "start s", "end s", "label", "probability", "quality dB", "why no answer"]
-    print_table(columns, rows, caption=RESEARCH_USE)
+    columns = ["start s", "end s", "label", "probability", "quality dB", "why no answer"]
+    for file in dict.fromkeys(answer.file for answer in found.answers):
+        rows = [
+            [
+                f"{answer.start:.2f}",
+                f"{answer.end:.2f}",
+                answer.label or "no answer",
+                f"{answer.probability:.2f}",
+                f"{answer.quality:.1f}",
+                answer.reason,
+            ]
+            for answer in found.answers
+            if answer.file == file
+        ]
+        typer.echo(f"\n{file}")
+        print_table(columns, rows)
+    typer.echo(RESEARCH_USE)

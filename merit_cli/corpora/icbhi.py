@@ -6,7 +6,7 @@ from merit_cli.corpora.icbhi_reading import IcbhiReading, read_icbhi_folder
 from merit_cli.corpora.prepared import PreparedCorpus
 from merit_cli.corpora.synthetic_breath import CARD as SYNTHETIC_CARD
 from merit_cli.corpora.synthetic_breath import DEVICE as SYNTHETIC_DEVICE
-from merit_cli.corpora.synthetic_breath import write_synthetic_breath
+from merit_cli.corpora.synthetic_breath import SYNTHETIC_NOTE, write_synthetic_breath
 from merit_cli.errors import UsageError
 from merit_cli.io.jsonl import write_lines
 from merit_cli.manifests.read_write import Card
@@ -29,13 +29,16 @@ def prepare_icbhi(raw: Path | None, output: Path) -> PreparedCorpus:
         raise UsageError("icbhi needs the folder of the unpacked corpus", hint="merit prepare icbhi FOLDER -o OUT")
     reading = read_icbhi_folder(raw)
     num_cycles = len(reading.cycles)
+    is_synthetic = any(cycle.info["device"] == SYNTHETIC_DEVICE for cycle in reading.cycles)
+    made = [SYNTHETIC_NOTE] if is_synthetic else []
     size = [] if num_cycles == OFFICIAL_CYCLES else [f"{num_cycles} of the {OFFICIAL_CYCLES} cycles of ICBHI 2017."]
     card = Card(
         name="icbhi",
         description="ICBHI 2017 respiratory sounds: annotated breath cycles, normal, crackle, wheeze or both.",
         licence="free for research; cite Rocha et al. 2019",
         source="Rocha et al. 2019, Physiological Measurement 40, 035001",
-        notes=(RESEARCH_NOTE, *size, *reading.notes, *_problem_notes(reading)),
+        synthetic=is_synthetic,
+        notes=(*made, RESEARCH_NOTE, *size, *reading.notes, *_problem_notes(reading)),
     )
     return _prepared(reading, card, output)
 

@@ -24,7 +24,7 @@ class BreathCnnConfig(FrozenConfig):
         sample_rate: Of the input, in Hz.
         duration: Of the input, in seconds; shorter cycles are repeated.
         window_length: STFT window in samples (32 ms: crackles last 4-16 ms).
-        hop_length: In samples.
+        hop_length: In samples (20 ms; windows overlap by 12 ms, so no crackle falls between two).
         fft_size: Zero-padded, so that no low mel band is empty.
         num_mels: Mel bands.
         low_hz: Lower edge.
@@ -36,7 +36,7 @@ class BreathCnnConfig(FrozenConfig):
     sample_rate: int = Field(default=4000, ge=2000)
     duration: float = Field(default=5.0, gt=0.5, le=30.0)
     window_length: int = Field(default=128, ge=16)
-    hop_length: int = Field(default=40, ge=4)
+    hop_length: int = Field(default=80, ge=4)
     fft_size: int = Field(default=512, ge=16)
     num_mels: int = Field(default=64, ge=16)
     low_hz: float = Field(default=50.0, ge=0.0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from merit_cli.errors import BadData
 from merit_cli.metrics.spec import MetricSpec
-from merit_cli.metrics.statistics import FEW_CLUSTERS, mean_interval, score_interval, units_of
+from merit_cli.metrics.statistics import FEW_CLUSTERS, Interval, mean_interval, score_interval, units_of
 from merit_cli.reports.report import Cell
 
 _SEED = 0
@@ -36,7 +36,7 @@ def score_cell(
         interval = score_interval(spec, truth, predicted, patients, labels=list(classes), seed=_SEED)
     except BadData:  # no normal or no abnormal cycle among these rows
         return Cell(None, n_scored=0, n_total=total)
-    return Cell(interval.mean, interval.low, interval.high, spec.unit, len(truth), total)
+    return Cell(interval.mean, *_ends(interval), spec.unit, len(truth), total)
 
 
 def share_cell(hits: Sequence[bool], patients: Sequence[str]) -> Cell:
@@ -44,8 +44,14 @@ def share_cell(hits: Sequence[bool], patients: Sequence[str]) -> Cell:
     if not hits:
         return Cell(None, n_scored=0, n_total=0)
     interval = mean_interval(np.asarray(hits, dtype=np.float64), patients, seed=_SEED)
-    low, high = (None if end is None else min(max(end, 0.0), 1.0) for end in (interval.low, interval.high))
-    return Cell(interval.mean, low, high, "", len(hits), len(hits))
+    return Cell(interval.mean, *_ends(interval), "", len(hits), len(hits))
+
+
+def _ends(interval: Interval) -> tuple[float | None, float | None]:
+    """Both ends within 0 and 1; none where all patients agree, for an interval without width would claim certainty."""
+    if interval.low is None or interval.high is None or interval.high - interval.low < 1e-12:
+        return None, None
+    return min(max(interval.low, 0.0), 1.0), min(max(interval.high, 0.0), 1.0)
 
 
 def cluster_note(patients: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class BreathRecipe(FrozenConfig):
     enhance: EnhancerChoice | None = None
     train_on_enhanced: bool = False
     fade: float = Field(default=0.05, ge=0.0, le=1.0)
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=8, ge=1)
     batch_size: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0.0)
     weight_decay: float = Field(default=1e-4, ge=0.0)

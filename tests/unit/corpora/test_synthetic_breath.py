@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from merit_cli.corpora.icbhi import prepare_icbhi, prepare_synthetic_breath
 from merit_cli.corpora.icbhi_format import SPLIT_LIST_NAME
 from merit_cli.corpora.icbhi_reading import read_icbhi_folder
 from merit_cli.corpora.synthetic_breath import BACKGROUND_S, CARD, DEVICE, SYNTHETIC_NOTE, write_synthetic_breath
+from merit_cli.errors import UsageError
 from merit_cli.io.audio_file import audio_info, read_audio
 
 
@@ -60,3 +62,30 @@ def test_the_card_says_synthetic_in_words_and_as_a_flag() -> None:
     assert CARD.synthetic
     assert SYNTHETIC_NOTE in CARD.notes
     assert "proves only that the code runs" in SYNTHETIC_NOTE
+
+
+def test_read_as_a_raw_icbhi_folder_it_is_still_called_synthetic(corpus: Path, tmp_path: Path) -> None:
+    card = prepare_icbhi(corpus, tmp_path).card
+    assert card.synthetic
+    assert SYNTHETIC_NOTE in card.notes
+
+
+def test_the_adapters_refuse_a_missing_and_a_needless_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs the folder") as caught:
+        prepare_icbhi(None, tmp_path)
+    assert "merit prepare icbhi" in caught.value.hint
+    with pytest.raises(UsageError, match="takes no folder"):
+        prepare_synthetic_breath(tmp_path, tmp_path)
+
+
+def test_the_adapter_leaves_its_problems_beside_the_manifest(corpus: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for path in corpus.iterdir():
+        (raw / path.name).write_bytes(path.read_bytes())
+    lost = sorted(raw.glob("*.wav"))[0]
+    lost.with_suffix(".txt").unlink()
+    prepared = prepare_icbhi(raw, tmp_path / "out")
+    lines = (tmp_path / "out" / "problems.jsonl").read_text()
+    assert f'"id":"{lost.stem}","reason":"left out: its annotation .txt is missing","kept":false' in lines
+    assert any("1 recordings or cycles left out" in note for note in prepared.card.notes)
