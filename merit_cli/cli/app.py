@@ -1,7 +1,6 @@
 """The ``merit`` command: its commands, its logging and its exit codes."""
 
 import importlib
-import importlib.util
 import json
 import os
 import sys
@@ -72,8 +71,6 @@ def build_app() -> typer.Typer:
     )
     app.callback()(root)
     for module in COMMANDS.values():
-        if importlib.util.find_spec(module) is None:  # TODO: remove once every command has landed
-            continue
         importlib.import_module(module).register(app)
     return app
 
