@@ -23,6 +23,8 @@ def score_cell(
 ) -> Cell:
     """A respiratory score with its interval; without a mean where it is undefined on these rows.
 
+    A sensitivity rests on the abnormal cycles alone, the specificity on the normal ones; the counts say so.
+
     Args:
         spec: The metric.
         truth: True label of each cycle.
@@ -36,6 +38,10 @@ def score_cell(
         interval = score_interval(spec, truth, predicted, patients, labels=list(classes), seed=_SEED)
     except BadData:  # no normal or no abnormal cycle among these rows
         return Cell(None, n_scored=0, n_total=total)
+    num_normal = sum(label == classes[0] for label in truth)
+    basis = {"icbhi_sp": num_normal, "icbhi_se": len(truth) - num_normal, "icbhi_se_two_class": len(truth) - num_normal}
+    if spec.name in basis:
+        return Cell(interval.mean, *_ends(interval), spec.unit, basis[spec.name], basis[spec.name])
     return Cell(interval.mean, *_ends(interval), spec.unit, len(truth), total)
 
 

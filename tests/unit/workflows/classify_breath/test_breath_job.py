@@ -59,6 +59,7 @@ def test_scores_follow_from_the_written_predictions(breath_run: Path) -> None:
     assert metrics["icbhi_se_two_class"]["mean"] == pytest.approx(loose)
     assert metrics["icbhi_score"]["mean"] == pytest.approx((specificity + exact) / 2)
     assert metrics["icbhi_score"]["n_scored"] == len(rows)
+    assert (metrics["icbhi_sp"]["n_scored"], metrics["icbhi_se"]["n_scored"]) == (len(normal), len(abnormal))
 
 
 def test_predictions_are_of_test_patients_only_and_carry_reason_and_quality(
