@@ -29,7 +29,8 @@ class ObjectiveConfig(FrozenConfig):
     Args:
         enhancement_weight: Of the L1 distance of log1p magnitudes, against 1 for emotion.
         emotion_weight: Of the cross-entropy.
-        si_sdr_weight: Of the negative SI-SDR in dB, part of the enhancement term; 0 in the paper.
+        si_sdr_weight: Of the negative SI-SDR in dB, part of the enhancement term; 0 in the paper. On a few
+            hundred mixtures it raises SI-SDR on the training set and lowers it on unseen noise.
         balance_weight: Switch loss, alpha.
         balance_over: Each router by itself, or both together.
         router_z_weight: Of the routers' z-loss.
