@@ -61,15 +61,21 @@ def train(
 
     Example: merit train --model sparse-merit --set epochs=40
     """
-    from merit_cli.assets import find_recipe
+    from merit_cli.assets import bundled_recipes, find_recipe
     from merit_cli.config.load import load_recipe, resolved
+    from merit_cli.errors import unknown_name
+    from merit_cli.models import MODELS
     from merit_cli.workflows.train import TrainRecipe, run_train
     from merit_cli.workflows.train.inputs import default_data
 
+    if model is not None and model not in MODELS.names():
+        raise unknown_name("model", model, MODELS.names(), place="--model")
     # Without a recipe the model's own small one is taken; with one, --model replaces the recipe's model.
-    path = find_recipe("train", recipe or bundled_name(model or "sparse-merit"))
+    own = bundled_name(model or "sparse-merit")
+    has_own = own in {path.stem for path in bundled_recipes("train")}
+    path = find_recipe("train", recipe or (own if has_own else None))
     flags = {
-        "model": {"name": model} if model and recipe else None,
+        "model": {"name": model} if model and (recipe or not has_own) else None,
         "overfit_batches": overfit_batches,
         "seed": seed,
     }
