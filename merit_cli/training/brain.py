@@ -22,7 +22,6 @@ from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.errors import CheckFailed, Preempted
 from merit_cli.io.jsonl import LineWriter
 from merit_cli.losses.objective import (
-    ObjectiveConfig,
     ObjectiveSums,
     add_objective_sums,
     loss_terms,

@@ -27,7 +27,8 @@ def remix(batch: SpeechBatch, snr_db: tuple[float, float]) -> SpeechBatch:
         batch: With clean references and without features.
         snr_db: Range of the new RMS ratios, drawn uniformly for each utterance.
     """
-    assert batch.clean_BN is not None and batch.features_BLTD is None, "remixing needs waveforms"
+    assert batch.clean_BN is not None, "remixing needs clean references"
+    assert batch.features_BLTD is None, "features do not change with the mixture"
     clean_BN, lengths_B = batch.clean_BN, batch.lengths_B
     num_items, num_samples = batch.noisy_BN.shape
     order_B = torch.randperm(num_items)
