@@ -1,0 +1,113 @@
+"""The Polish comparison, from the package index to a page of results.
+
+    python recipes/polish/run.py -o runs/polish --workers 2
+
+The same command goes on where it was stopped. ``--seeds`` and ``--folds`` take a part of the study.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fold import FoldJob, run_fold
+from material import make_material
+from scoring import Answers, read_answers
+from study import Study, load_study
+from tables import (
+    LEVEL_DURATION,
+    contrast_table,
+    emotion_table,
+    enhancement_tables,
+    routing_table,
+    size_table,
+    with_baseline,
+)
+
+from merit_cli.errors import MeritError
+from merit_cli.io.atomic import write_text
+from merit_cli.reports.report import Table
+from merit_cli.reports.tables import table_to_markdown
+from merit_cli.workers import Machine, run_items
+from merit_cli.workflows.prepare import prepare_weights
+
+ENCODER = "whisper-tiny-turn"
+
+
+def run_study(study: Study, output: Path, *, folds: Sequence[int], workers: int) -> Path:
+    """Everything from fetching to the page; returns the page."""
+    machine = Machine(workers=workers)
+    for report in prepare_weights([ENCODER], machine=machine):
+        say(f"{report.name}: {report.status} {report.reason}")
+    manifests = {fold: path for fold, path in make_material(study, output, machine=machine).items() if fold in folds}
+    say(f"mixtures are ready in {output / 'mix'}")
+    jobs = [
+        FoldJob(study, manifest, seed, manifest.parent / f"seed{seed}")
+        for seed in study.seeds
+        for fold, manifest in manifests.items()
+    ]
+    started = time.monotonic()
+    for job, result in run_items(run_fold, jobs, workers=workers):
+        if isinstance(result, Exception):
+            raise result
+        say(f"{job.output.relative_to(output)} is done, {(time.monotonic() - started) / 60:.1f} min")
+    folders = {(fold, seed): path.parent / f"seed{seed}" for seed in study.seeds for fold, path in manifests.items()}
+    answers = with_baseline(read_answers(study, manifests, folders), manifests, machine)
+    emotions = [system.name for system in study.systems if system.name in answers.said["test"]]
+    contrasts, sentences = contrast_table(study, answers)
+    tables = [
+        emotion_table(answers, [LEVEL_DURATION, *emotions]),
+        contrasts,
+        *enhancement_tables(study, answers, folders, output, machine),
+        size_table(study),
+        routing_table(study, folders),
+    ]
+    page = output / "results.md"
+    write_text(page, to_page(study, answers, sentences, tables))
+    return page
+
+
+def to_page(study: Study, answers: Answers, sentences: Sequence[str], tables: Sequence[Table]) -> str:
+    """The page: what was found in words, then the tables."""
+    test = answers.utterances["test"]
+    rms = [one.mixture.other_snr_db["rms"] - one.mixture.snr_db for one in test if one.mixture]
+    head = [
+        f"{len(test)} test mixtures of {len({one.speaker for one in test})} speakers, seeds {list(study.seeds)}. "
+        "SNR: P.56 speech level against noise RMS over its active frames; by RMS of both it is "
+        f"{sum(rms) / len(rms):+.1f} dB on average. Every mixture is brought to -26 dBFS before a model sees it.",
+        *sentences,
+    ]
+    return "\n\n".join([*head, *(table_to_markdown(table) for table in tables)])
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Read the command line and run."""
+    study = load_study()
+    parser = argparse.ArgumentParser(description="Leave-one-speaker-out comparison on Polish acted emotions in noise.")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs/polish"))
+    parser.add_argument("-j", "--workers", type=int, default=1, help="folds at work at once")
+    parser.add_argument("--seeds", default=",".join(str(seed) for seed in study.seeds))
+    parser.add_argument("--folds", default=",".join(str(fold) for fold in range(1, study.folds + 1)))
+    typed = parser.parse_args()
+    seeds, folds = ([int(part) for part in text.split(",")] for text in (typed.seeds, typed.folds))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        page = run_study(
+            study.model_copy(update={"seeds": tuple(seeds)}), typed.output, folds=folds, workers=typed.workers
+        )
+    except MeritError as error:
+        say(str(error))
+        return error.exit_code
+    print(page)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
