@@ -229,16 +229,18 @@ def _predict(
 ) -> None:
     from merit_cli.enhancers.select import enhancer_config
     from merit_cli.io.jsonl import write_lines
+    from merit_cli.manifests.inputs import read_inputs
     from merit_cli.workflows.classify_breath.job import newest_breath_run
     from merit_cli.workflows.classify_breath.model_folder import load_model
     from merit_cli.workflows.classify_breath.predict import predict_breath
 
     machine = make_machine(**machine_flags)
+    inputs = read_inputs(files, name="recordings")
     chosen = model_run or newest_breath_run(machine)
     typer.echo(f"model: {chosen}", err=True)
     model = load_model(chosen, device=machine.device)
     enhancer = None if enhance is None else enhancer_config(enhance)
-    found = predict_breath(model, files, enhancer=enhancer, machine=machine)
+    found = predict_breath(model, inputs, enhancer=enhancer, machine=machine)
     if output is not None:
         write_lines(output, (answer.to_json() for answer in found.answers))
         typer.echo(f"output: {output}", err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from merit_cli.corpora.icbhi_format import is_annotation, read_annotation
 from merit_cli.enhancers.contract import EnhancerConfig
 from merit_cli.errors import MeritError
-from merit_cli.manifests.inputs import read_inputs
+from merit_cli.manifests.inputs import Inputs
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine, run_items
 from merit_cli.workflows.classify_breath.answers import FileAnswer, answer_clips, cut_settings, file_answer
@@ -34,24 +34,22 @@ class BreathPredictions:
 
 
 def predict_breath(
-    model: BreathModel, specs: Sequence[str | Path], *, enhancer: EnhancerConfig | None, machine: Machine
+    model: BreathModel, inputs: Inputs, *, enhancer: EnhancerConfig | None, machine: Machine
 ) -> BreathPredictions:
-    """Answers for files, folders, globs or manifests.
+    """Answers for recordings.
 
     A recording with a same-stem annotation is answered by cycle, any other by window; a manifest's
     lines are answered as they stand. One bad file does not stop the others.
 
     Args:
         model: The classifier.
-        specs: As typed.
+        inputs: The recordings.
         enhancer: Put in front, or None.
         machine: Workers and progress.
 
     Raises:
-        NoInput: Nothing was found.
         MeritError: Not one file could be read; the first fault.
     """
-    inputs = read_inputs(specs, name="recordings")
     failed = dict(inputs.bad)
     settings = cut_settings(model, enhancer)
     pieces = {key: list(group) for key, group in _by_recording(inputs.utterances, model.card.window)}

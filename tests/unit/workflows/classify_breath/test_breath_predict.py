@@ -10,6 +10,7 @@ import soundfile
 from merit_cli.audio.breath_sounds import hiss, rumble
 from merit_cli.enhancers.select import enhancer_config
 from merit_cli.errors import BadData
+from merit_cli.manifests.inputs import read_inputs
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.abstain import NO_BREATH, fit_abstention
@@ -32,7 +33,9 @@ def recording(breath_corpus: BreathCorpus) -> Path:
 
 
 def test_an_annotated_recording_is_answered_by_cycle(model: BreathModel, recording: Path) -> None:
-    lines = [a.to_json() for a in predict_breath(model, [recording], enhancer=None, machine=Machine()).answers]
+    lines = [
+        a.to_json() for a in predict_breath(model, read_inputs([recording]), enhancer=None, machine=Machine()).answers
+    ]
     assert len(lines) == 7
     assert all(set(line) == KEYS for line in lines)
     assert lines[0]["start"] == 2.5
@@ -45,7 +48,7 @@ def test_a_bare_recording_is_answered_by_windows_that_cover_it(
 ) -> None:
     bare = tmp_path / "ä recording.wav"
     bare.write_bytes(recording.read_bytes())
-    answers = predict_breath(model, [bare], enhancer=None, machine=Machine()).answers
+    answers = predict_breath(model, read_inputs([bare]), enhancer=None, machine=Machine()).answers
     info = soundfile.info(str(bare))
     assert answers[0].start == 0.0
     assert all(left.end == right.start for left, right in pairwise(answers))
@@ -57,14 +60,16 @@ def test_background_alone_is_not_answered(model: BreathModel, tmp_path: Path) ->
     noise = 0.2 * rumble(32_000, 4000, rng) + 0.01 * hiss(32_000, rng)
     soundfile.write(tmp_path / "room.wav", noise / np.abs(noise).max() * 0.5, 4000)
     soundfile.write(tmp_path / "silence.wav", np.zeros(16_000), 16_000)
-    answers = predict_breath(model, [tmp_path], enhancer=None, machine=Machine()).answers
+    answers = predict_breath(model, read_inputs([tmp_path]), enhancer=None, machine=Machine()).answers
     assert len(answers) == 3
     assert all(answer.abstained and answer.label is None and NO_BREATH in answer.reason for answer in answers)
 
 
 def test_an_enhancer_in_front_changes_the_answers(model: BreathModel, recording: Path) -> None:
-    plain = predict_breath(model, [recording], enhancer=None, machine=Machine()).answers
-    behind = predict_breath(model, [recording], enhancer=enhancer_config("mmse-lsa"), machine=Machine()).answers
+    plain = predict_breath(model, read_inputs([recording]), enhancer=None, machine=Machine()).answers
+    behind = predict_breath(
+        model, read_inputs([recording]), enhancer=enhancer_config("mmse-lsa"), machine=Machine()
+    ).answers
     assert [(a.start, a.end) for a in plain] == [(b.start, b.end) for b in behind]
     assert [a.probability for a in plain] != [b.probability for b in behind]
 
@@ -73,7 +78,7 @@ def test_a_bad_file_does_not_stop_the_others(model: BreathModel, recording: Path
     (tmp_path / "good.wav").write_bytes(recording.read_bytes())
     (tmp_path / "empty.wav").write_bytes(b"")
     soundfile.write(tmp_path / "nan.wav", np.full(8000, np.nan), 4000, subtype="FLOAT")
-    found = predict_breath(model, [tmp_path], enhancer=None, machine=Machine())
+    found = predict_breath(model, read_inputs([tmp_path]), enhancer=None, machine=Machine())
     assert {Path(path).name for path in found.failed} == {"empty.wav", "nan.wav"}
     assert {Path(answer.file).name for answer in found.answers} == {"good.wav"}
 
@@ -81,7 +86,7 @@ def test_a_bad_file_does_not_stop_the_others(model: BreathModel, recording: Path
 def test_nothing_but_bad_files_is_the_first_fault(model: BreathModel, tmp_path: Path) -> None:
     (tmp_path / "empty.wav").write_bytes(b"")
     with pytest.raises(BadData, match="empty"):
-        predict_breath(model, [tmp_path], enhancer=None, machine=Machine())
+        predict_breath(model, read_inputs([tmp_path]), enhancer=None, machine=Machine())
 
 
 def test_a_stray_text_beside_a_recording_is_no_annotation(tmp_path: Path) -> None:
