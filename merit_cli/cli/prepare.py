@@ -8,8 +8,7 @@ import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome, print_table
-
-_UNAVAILABLE = 69
+from merit_cli.errors import Unavailable
 
 
 def register(app: typer.Typer) -> None:
@@ -82,6 +81,10 @@ def weights(
         rows = [(report.name, report.status, report.licence, report.path) for report in reports]
         print_table(("weight", "status", "licence", "file"), rows)
         for report in failed:
-            typer.echo(f"merit: {report.reason}", err=True)
+            typer.echo(f"  {report.reason}", err=True)
     if failed:
-        raise typer.Exit(_UNAVAILABLE)
+        names_of = ", ".join(report.name for report in failed)
+        raise Unavailable(
+            f"{len(failed)} of {len(reports)} weights could not be fetched: {names_of}",
+            hint="check the network and pip's index settings (pip config list); everything else works without them",
+        )
