@@ -6,7 +6,6 @@ epoch drops nothing, and the objective's means are taken over the whole effectiv
 Shape suffixes: B batch, N samples, C classes.
 """
 
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import merit_cli.torchaudio_bridge  # noqa: F401
-from merit_cli.carriers import LossTerms, MultiTaskOutput, SpeechBatch
+from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.data.collate import EffectiveBatch, to_device
 from merit_cli.data.sampler import LengthBucketSampler
-from merit_cli.errors import CheckFailed, Preempted
+from merit_cli.errors import Preempted
 from merit_cli.io.jsonl import LineWriter
 from merit_cli.losses.objective import (
     ObjectiveSums,
@@ -30,7 +29,7 @@ from merit_cli.losses.objective import (
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
 from merit_cli.training.epoch_record import EpochRecord, rounded, values_of
-from merit_cli.training.gradients import gradient_norm, router_gradient_norms, task_conflict
+from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms, task_conflict
 from merit_cli.training.optim import make_optimiser, rate_factor, set_rate, trainable_parameters
 from merit_cli.training.remix import remix
 from merit_cli.training.resume import (
@@ -47,8 +46,6 @@ from merit_cli.workers import Progress
 
 from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
 from speechbrain.utils.epoch_loop import EpochCounter  # isort: skip
-
-TERMS_WITH_GRADIENT = ("enhancement", "emotion")
 
 
 class MeritBrain(Brain):  # type: ignore[misc]
@@ -190,7 +187,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
             terms = loss_terms(sums, self.settings.objective, whole=whole)
             self._check_finite(float(terms.total.detach()), "loss")
             if is_logged and number == 0:
-                self._measure_conflict(terms)
+                self.record.add_conflict(task_conflict(terms, trainable_parameters(self.optimizer)))
             self.scaler.scale(terms.total).backward()
             self.record.routing.add(output.routing)
             values = {name: values.get(name, 0.0) + value for name, value in values_of(terms).items()}
@@ -206,19 +203,15 @@ class MeritBrain(Brain):  # type: ignore[misc]
         """The effective batch's sums, by a pass without gradient that draws and keeps nothing."""
         buffers = [(buffer, buffer.clone()) for buffer in self.modules.buffers()]
         devices = [self.device] if self.device_type == "cuda" else []
-        with torch.random.fork_rng(devices), torch.no_grad(), self.training_ctx:
-            sums = [self.compute_objectives(self.compute_forward(part, Stage.TRAIN), part, None) for part in parts]
+        sums = []
+        with torch.random.fork_rng(devices), torch.no_grad():
+            for part in parts:
+                with self.training_ctx:
+                    output = self.compute_forward(part, Stage.TRAIN)
+                sums.append(self.compute_objectives(output, part, Stage.TRAIN))
         for buffer, before in buffers:
             buffer.copy_(before)
         return add_objective_sums(*sums)
-
-    def _measure_conflict(self, terms: LossTerms) -> None:
-        if not all(getattr(terms, name).requires_grad for name in TERMS_WITH_GRADIENT):
-            return
-        conflict = task_conflict(terms.enhancement, terms.emotion, trainable_parameters(self.optimizer))
-        self.record.conflicts += 1
-        self.record.conflict_cosine += conflict.cosine
-        self.record.conflict_shared += conflict.shared_fraction
 
     def _step_optimiser(self) -> float:
         """Clip, step and clear; returns the gradient norm before clipping."""
@@ -237,12 +230,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         return norm
 
     def _check_finite(self, value: float, what: str) -> None:
-        if not math.isfinite(value):
-            raise CheckFailed(
-                f"the {what} is {value} at step {self.optimizer_step} of epoch {self.record.epoch}",
-                place=str(self.folder),
-                hint="lower optimiser.learning_rate, or set optimiser.clip_norm; checkpoints/last holds the last good",
-            )
+        check_finite(value, what, where=f"step {self.optimizer_step} of epoch {self.record.epoch}", run=self.folder)
 
     def evaluate_batch(self, batch: SpeechBatch, stage: Any) -> Tensor:
         """Collect the dev outputs of one batch; the epoch's loss is taken from all of them together."""

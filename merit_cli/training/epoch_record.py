@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from merit_cli.carriers import LossTerms
+from merit_cli.training.gradients import TaskConflict
 from merit_cli.training.routing_usage import RoutingUsage
 from merit_cli.training.selection import EpochScore
 
@@ -47,6 +48,13 @@ class EpochRecord:
         self.batches_done += 1
         for name, value in terms.items():
             self.terms[name] += value
+
+    def add_conflict(self, conflict: TaskConflict | None) -> None:
+        """Take in a measurement of how the tasks' gradients meet; None for a model with one task."""
+        if conflict is not None:
+            self.conflicts += 1
+            self.conflict_cosine += conflict.cosine
+            self.conflict_shared += conflict.shared_fraction
 
     def scores(self) -> list[EpochScore]:
         """Dev metrics of the finished epochs."""

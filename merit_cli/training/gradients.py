@@ -1,11 +1,15 @@
 """What the gradients say: norms of the routers', and whether the two tasks pull the same way."""
 
+import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from merit_cli.carriers import LossTerms
+from merit_cli.errors import CheckFailed
 from merit_cli.models.routing import Router
 
 
@@ -21,16 +25,20 @@ class TaskConflict(NamedTuple):
     shared_fraction: float
 
 
-def task_conflict(enhancement: Tensor, emotion: Tensor, parameters: Sequence[nn.Parameter]) -> TaskConflict:
-    """Compare the gradients of two losses of one forward pass; leaves the graph and ``grad`` as they are.
+def task_conflict(terms: LossTerms, parameters: Sequence[nn.Parameter]) -> TaskConflict | None:
+    """Compare the gradients of the two tasks' losses; leaves the graph and ``grad`` as they are.
 
     Args:
-        enhancement: Scalar loss.
-        emotion: Scalar loss.
+        terms: Of one forward pass.
         parameters: The trainable ones.
+
+    Returns:
+        None for a model with one task.
     """
-    first = torch.autograd.grad(enhancement, parameters, retain_graph=True, allow_unused=True)
-    second = torch.autograd.grad(emotion, parameters, retain_graph=True, allow_unused=True)
+    if not (terms.enhancement.requires_grad and terms.emotion.requires_grad):
+        return None
+    first = torch.autograd.grad(terms.enhancement, parameters, retain_graph=True, allow_unused=True)
+    second = torch.autograd.grad(terms.emotion, parameters, retain_graph=True, allow_unused=True)
     shared = [(a.double(), b.double()) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     product = sum(float((a * b).sum()) for a, b in shared)
     norms = [sum(float(pair[side].square().sum()) for pair in shared) ** 0.5 for side in (0, 1)]
@@ -57,3 +65,17 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
         parameter.grad.detach().double().square().sum() for parameter in parameters if parameter.grad is not None
     ]
     return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+
+
+def check_finite(value: float, what: str, *, where: str, run: Path) -> None:
+    """Refuse a loss or a gradient norm that is not a number.
+
+    Raises:
+        CheckFailed: It is infinite or NaN.
+    """
+    if not math.isfinite(value):
+        raise CheckFailed(
+            f"the {what} is {value} at {where}",
+            place=str(run),
+            hint="lower optimiser.learning_rate or set optimiser.clip_norm; checkpoints/last is from before",
+        )

@@ -1,0 +1,215 @@
+"""Selection, schedule, gradients, routing statistics, remixing and states: each against a naive or known answer."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from merit_cli.carriers import LossTerms, Routing, SpeechBatch
+from merit_cli.errors import CheckFailed
+from merit_cli.models.sparse_merit import SparseMeritConfig
+from merit_cli.training.epoch_record import EpochRecord, rounded
+from merit_cli.training.gradients import check_finite, gradient_norm, routers_of, task_conflict
+from merit_cli.training.optim import OptimiserConfig, make_optimiser, rate_factor, set_rate
+from merit_cli.training.remix import remix
+from merit_cli.training.resume import keep_first_lines, load_state, random_states, restore_random_states, save_state
+from merit_cli.training.routing_usage import RoutingUsage
+from merit_cli.training.selection import EpochScore, best_epoch, epochs_to_keep
+
+
+def scores(*rows: tuple[float, float]) -> list[EpochScore]:
+    return [EpochScore(epoch, {"f1": f1, "sdr": sdr}) for epoch, (f1, sdr) in enumerate(rows, start=1)]
+
+
+def test_the_best_epoch_has_the_largest_mean_z_score() -> None:
+    rows = [(0.2, 1.0), (0.5, 2.0), (0.4, 4.0), (0.1, 4.1)]
+    table = np.array(rows)
+    expected = ((table - table.mean(0)) / table.std(0)).mean(1)
+    best = best_epoch(scores(*rows))
+    assert best.epoch == 1 + int(np.argmax(expected))
+    assert best.score == pytest.approx(expected.max())
+
+
+def test_of_equal_epochs_the_first_is_taken() -> None:
+    assert best_epoch(scores((0.5, 1.0), (0.5, 1.0))).epoch == 1
+
+
+def test_the_best_epoch_is_always_among_those_kept() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        history = scores(*[tuple(row) for row in generator.integers(0, 4, (6, 2)).astype(float)])  # type: ignore[arg-type]
+        kept: set[int] = set()
+        for length in range(1, 7):  # as in a run: what was dropped once does not come back
+            kept = epochs_to_keep(history[:length]) & (kept | {length})
+        assert best_epoch(history).epoch in kept
+
+
+def test_warm_up_rises_and_the_cosine_ends_at_zero() -> None:
+    config = OptimiserConfig(warmup_steps=5, schedule="cosine")
+    factors = [rate_factor(step, num_steps=25, config=config) for step in range(26)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[15] == pytest.approx(0.5)
+    assert factors[25] == pytest.approx(0.0)
+    assert rate_factor(99, num_steps=100, config=OptimiserConfig()) == 1.0
+
+
+def test_backbone_and_model_have_their_own_rates_and_vectors_do_not_decay() -> None:
+    frozen = nn.Linear(3, 3).requires_grad_(False)
+    backbone, model = nn.Sequential(nn.Linear(2, 3), frozen), nn.Linear(3, 1)
+    optimiser = make_optimiser(backbone, model, OptimiserConfig(learning_rate=0.1, backbone_learning_rate=0.01))
+    set_rate(optimiser, 0.5)
+    found = [
+        (group["lr"], group["weight_decay"], [tuple(p.shape) for p in group["params"]])
+        for group in optimiser.param_groups
+    ]
+    assert found == [
+        (0.05, 0.01, [(1, 3)]),
+        (0.05, 0.0, [(1,)]),
+        (0.005, 0.01, [(3, 2)]),
+        (0.005, 0.0, [(3,)]),
+    ]
+
+
+def test_the_conflict_is_the_cosine_over_the_parameters_that_both_tasks_reach() -> None:
+    shared, own = nn.Parameter(torch.tensor([1.0, 2.0])), nn.Parameter(torch.tensor([1.0, 1.0]))
+    zero = torch.zeros(())
+    enhancement = (shared * torch.tensor([1.0, 0.0])).sum() + own.sum()
+    emotion = (shared * torch.tensor([-1.0, 1.0])).sum()
+    conflict = task_conflict(LossTerms(zero, enhancement, emotion, zero, zero), [shared, own])
+    assert conflict is not None
+    assert conflict.cosine == pytest.approx(-1.0 / 2.0**0.5)
+    assert conflict.shared_fraction == 0.5
+    assert shared.grad is None
+
+
+def test_a_model_with_one_task_has_no_conflict() -> None:
+    weight, zero = nn.Parameter(torch.ones(1)), torch.zeros(())
+    assert task_conflict(LossTerms(zero, zero, weight.sum(), zero, zero), [weight]) is None
+
+
+def test_the_gradient_norm_spans_all_parameters() -> None:
+    weights = [nn.Parameter(torch.zeros(1)) for _ in range(3)]
+    weights[0].grad, weights[1].grad = torch.tensor([3.0]), torch.tensor([4.0])
+    assert gradient_norm(weights) == 5.0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_is_refused_with_a_hint(value: float) -> None:
+    with pytest.raises(CheckFailed, match="step 7") as caught:
+        check_finite(value, "loss", where="step 7", run=Path("run"))
+    assert "learning_rate" in caught.value.hint
+
+
+def test_every_router_of_the_model_is_found_by_its_task() -> None:
+    from merit_cli.backbones.log_mel import LogMelConfig
+
+    model = SparseMeritConfig(trunk_width=16, expert_hidden=16, expert_dim=16).build(LogMelConfig().build().shape, 2)
+    assert sorted(routers_of(model)) == ["emotion", "enhancement"]
+
+
+def routing(chosen: list[list[int]], valid: list[bool]) -> Routing:
+    chosen_BTK = torch.tensor(chosen)[None, :, None] if isinstance(chosen[0], int) else torch.tensor(chosen)[None]
+    probabilities = torch.full((1, len(valid), 3), 1.0 / 3.0)
+    return Routing(probabilities.log(), probabilities, chosen_BTK, torch.tensor([valid]))
+
+
+def test_routing_statistics_count_valid_frames_only() -> None:
+    valid = [True, True, True, True, False]
+    usage = RoutingUsage()
+    for _ in range(2):
+        usage.add({"a": routing([[0], [0], [1], [1], [2]], valid), "b": routing([[0], [1], [1], [0], [2]], valid)})
+    usage.add_gradient_norms({"a": 2.0, "b": 0.0})
+    usage.add_gradient_norms({"a": 4.0, "b": 0.0})
+    found = usage.summary()
+    assert found["tasks"]["a"]["load"] == [0.5, 0.5, 0.0]
+    assert found["tasks"]["a"]["entropy"] == pytest.approx(np.log(3.0))
+    assert found["tasks"]["a"]["gradient_norm"] == 3.0
+    assert found["overlap"] == 0.5
+    assert found["experts_per_frame"] == 1.5
+    assert found["collapsed"] == [2]
+
+
+def test_overlap_of_two_experts_a_frame_is_a_share() -> None:
+    usage = RoutingUsage()
+    usage.add({"a": routing([[0, 1]], [True]), "b": routing([[1, 2]], [True])})
+    assert usage.summary()["overlap"] == 0.5
+    assert usage.summary()["experts_per_frame"] == 3.0
+
+
+def test_a_record_survives_a_checkpoint(tmp_path: Path) -> None:
+    record = EpochRecord(epoch=3, lines_written=9, history=[(1, {"f1": 0.1}), (2, {"f1": 1.0 / 3.0})])
+    record.add_terms(dict.fromkeys(record.terms, 1.0 / 7.0))
+    record.routing.add({"a": routing([[0], [1]], [True, True])})
+    save_state(record.to_state(), tmp_path / "state")
+    assert EpochRecord.from_state(load_state(tmp_path / "state")) == record
+
+
+def test_random_states_come_back(tmp_path: Path) -> None:
+    def draw() -> tuple[float, float, float]:
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    np.random.standard_normal()  # leaves a cached second value
+    save_state(random_states(), tmp_path / "random")
+    first = draw()
+    restore_random_states(load_state(tmp_path / "random"))
+    assert draw() == first
+
+
+def test_a_state_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (print, ("ran",))
+
+    torch.save({"x": Evil()}, tmp_path / "state")
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
+        load_state(tmp_path / "state")
+
+
+def test_lines_after_the_checkpoint_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"a":1}\n{"a":2}\n{"a":3}\n{"a":', encoding="utf-8")
+    keep_first_lines(path, 2)
+    assert path.read_text(encoding="utf-8") == '{"a":1}\n{"a":2}\n'
+
+
+def test_floats_are_rounded_to_seven_digits_everywhere() -> None:
+    assert rounded({"a": [1.0 / 3.0, 2], "b": {"c": 12345678.9}}) == {"a": [0.3333333, 2], "b": {"c": 12345680.0}}
+
+
+def remixed(seed: int) -> tuple[SpeechBatch, SpeechBatch]:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.tensor([800, 1000, 600])
+    mask = torch.arange(1000) < lengths[:, None]
+    clean = torch.randn(3, 1000, generator=generator) * mask
+    noise = torch.randn(3, 1000, generator=generator) * mask * torch.tensor([[0.5], [1.0], [2.0]])
+    batch = SpeechBatch(("a", "b", "c"), clean + noise, lengths, clean)
+    torch.manual_seed(seed)
+    return batch, remix(batch, (-3.0, -3.0))
+
+
+def test_remixed_utterances_have_the_wanted_ratio_and_the_old_level() -> None:
+    before, after = remixed(seed=1)
+    assert before.clean_BN is not None
+    assert after.clean_BN is not None
+    for row, length in enumerate(before.lengths_B.tolist()):
+        clean = after.clean_BN[row, :length].double()
+        noise = after.noisy_BN[row, :length].double() - clean
+        assert 10 * torch.log10(clean.square().sum() / noise.square().sum()) == pytest.approx(-3.0, abs=1e-3)
+        level = after.noisy_BN[row].square().sum() / before.noisy_BN[row].square().sum()
+        assert level == pytest.approx(1.0, rel=1e-5)
+        assert after.noisy_BN[row, length:].abs().sum() == 0
+
+
+def test_remixing_gives_the_clean_speech_another_noise() -> None:
+    before, after = remixed(seed=1)
+    again = remixed(seed=1)[1]
+    assert torch.equal(after.noisy_BN, again.noisy_BN)
+    assert not torch.equal(after.noisy_BN, remixed(seed=2)[1].noisy_BN)
+    assert before.clean_BN is not None
+    assert after.clean_BN is not None
+    scale = (after.clean_BN[0] * before.clean_BN[0]).sum() / before.clean_BN[0].square().sum()
+    torch.testing.assert_close(after.clean_BN[0], before.clean_BN[0] * scale)
