@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.config.load import load_recipe
+from merit_cli.config.load import validated
 from merit_cli.errors import UsageError
 from merit_cli.registry import Registry
 
@@ -27,7 +27,4 @@ def component_config(registry: Registry, value: object, *, default: str) -> Froz
     kind = registry.load(name, place=registry.kind)
     if not (isinstance(kind, type) and issubclass(kind, FrozenConfig)):
         raise UsageError(f"the {registry.kind} {name!r} is not a FrozenConfig", hint="mend the plug-in package")
-    try:
-        return load_recipe(kind, flags={"name": name, **parameters})
-    except UsageError as error:
-        raise UsageError(error.message, place=f"{registry.kind} {name}", hint=error.hint) from None
+    return validated(kind, {"name": name, **parameters}, place=f"{registry.kind} {name}")

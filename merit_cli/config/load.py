@@ -125,10 +125,19 @@ def load_recipe(
     tree = merge(tree, {key: value for key, value in (flags or {}).items() if value is not None})
     for text in overrides:
         tree = merge(tree, _nested(*parse_override(text)))
+    return validated(schema, tree, place=str(path or "recipe"))
+
+
+def validated(schema: type[RecipeT], tree: Mapping[str, Any], *, place: str) -> RecipeT:
+    """``tree`` as an object of ``schema``.
+
+    Raises:
+        UsageError: An unknown key (the nearest is named) or an invalid value; all are listed.
+    """
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
-        raise _explain(error, schema, str(path or "recipe")) from None
+        raise _explain(error, schema, place) from None
 
 
 def _explain(error: ValidationError, schema: type[BaseModel], place: str) -> UsageError:
