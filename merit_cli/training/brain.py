@@ -172,8 +172,8 @@ class MeritBrain(Brain):  # type: ignore[misc]
             CheckFailed: Loss or gradient is not finite.
         """
         parts = [to_device(part, self.device) for part in batch]
-        if self.settings.remix_snr_db is not None:
-            parts = [remix(part, self.settings.remix_snr_db) for part in parts]
+        if self.settings.remix is not None:
+            parts = [remix(part, self.settings.remix) for part in parts]
         num_steps = self.steps_per_epoch * self.settings.epochs
         factor = rate_factor(self.optimizer_step, num_steps=num_steps, config=self.settings.optimiser)
         set_rate(self.optimizer, factor)

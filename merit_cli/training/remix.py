@@ -1,31 +1,56 @@
 """Noises dealt out anew within a batch, so that a small corpus of mixtures serves for many.
 
 A mixture is clean speech plus noise, so their difference is the noise. Each utterance gets the noise of
-another one of its batch, rolled by a random offset and scaled to a random ratio; the level of the mixture
-stays what it was.
+another one of its batch, rolled by a random offset, coloured by a random smooth filter and scaled to a
+random ratio; the level of the mixture stays what it was.
 
-Source: Défossez et al. (2020), Real time speech enhancement in the waveform domain, section 3.4 (Remix).
+Source: Défossez et al. (2020), Real time speech enhancement in the waveform domain, section 3.4 (Remix);
+random filters after Valin (2018), A hybrid DSP/deep learning approach, section 4, here smooth curves.
 
 Shape suffixes: B batch, N samples.
 """
 
+import math
 from dataclasses import replace
+from typing import Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from merit_cli.carriers import SpeechBatch
+from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.spectrum import sample_mask
 
 SMALLEST_POWER = 1e-10
+NUM_KNOTS = 10
+"""Points of the random gain curve, at equal steps of mel from 0 to 8 kHz (ours)."""
 
 
-def remix(batch: SpeechBatch, snr_db: tuple[float, float]) -> SpeechBatch:
+class RemixConfig(FrozenConfig):
+    """How noises are dealt out anew.
+
+    Args:
+        snr_db: Range of the new RMS ratios, drawn uniformly.
+        colour_db: Standard deviation of the random filter's gain; 0 leaves the noise's spectrum.
+    """
+
+    snr_db: tuple[float, float]
+    colour_db: float = Field(default=0.0, ge=0.0)
+
+    @model_validator(mode="after")
+    def _upwards(self) -> Self:
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError(f"the range {self.snr_db} runs downwards")
+        return self
+
+
+def remix(batch: SpeechBatch, config: RemixConfig) -> SpeechBatch:
     """The batch with its noises permuted, drawn from torch's global generator on the CPU.
 
     Args:
         batch: With clean references and without features.
-        snr_db: Range of the new RMS ratios, drawn uniformly for each utterance.
+        config: What is drawn.
     """
     assert batch.clean_BN is not None, "remixing needs clean references"
     assert batch.features_BLTD is None, "features do not change with the mixture"
@@ -33,7 +58,7 @@ def remix(batch: SpeechBatch, snr_db: tuple[float, float]) -> SpeechBatch:
     num_items, num_samples = batch.noisy_BN.shape
     order_B = torch.randperm(num_items)
     offset_B = torch.rand(num_items)
-    wanted_B = torch.empty(num_items).uniform_(*snr_db).to(clean_BN.device)
+    wanted_B = torch.empty(num_items).uniform_(*config.snr_db).to(clean_BN.device)
     valid_BN = sample_mask(lengths_B, num_samples).to(clean_BN)
     noise_BN = torch.stack(
         [
@@ -41,6 +66,8 @@ def remix(batch: SpeechBatch, snr_db: tuple[float, float]) -> SpeechBatch:
             for row, offset in zip(order_B.tolist(), offset_B, strict=True)
         ]
     )
+    if config.colour_db > 0.0:
+        noise_BN = _coloured(noise_BN, torch.randn(num_items, NUM_KNOTS) * config.colour_db)
     noise_BN = noise_BN * valid_BN
     ratio_B = _power(clean_BN, lengths_B) / _power(noise_BN, lengths_B).clamp(min=SMALLEST_POWER)
     noise_BN = noise_BN * (ratio_B * 10.0 ** (-wanted_B / 10.0)).sqrt().unsqueeze(1)
@@ -52,6 +79,18 @@ def remix(batch: SpeechBatch, snr_db: tuple[float, float]) -> SpeechBatch:
 
 def _power(wave_BN: Tensor, lengths_B: Tensor) -> Tensor:
     return wave_BN.square().sum(1) / lengths_B.to(wave_BN)
+
+
+def _coloured(noise_BN: Tensor, gain_db_BK: Tensor) -> Tensor:
+    """Each noise with its own gain curve, linear in dB between the knots."""
+    spectrum_BF = torch.fft.rfft(noise_BN)
+    hertz_F = torch.linspace(0.0, 8000.0, spectrum_BF.shape[1])
+    place_F = torch.log1p(hertz_F / 700.0) / math.log1p(8000.0 / 700.0) * (NUM_KNOTS - 1)
+    left_F = place_F.long().clamp(max=NUM_KNOTS - 2)
+    gain_db_BF = torch.lerp(gain_db_BK[:, left_F], gain_db_BK[:, left_F + 1], place_F - left_F)
+    gain_BF = (10.0 ** (gain_db_BF / 20.0)).to(noise_BN)
+    coloured_BN: Tensor = torch.fft.irfft(spectrum_BF * gain_BF, n=noise_BN.shape[1])
+    return coloured_BN
 
 
 def _fitted(noise_N: Tensor, offset: float, num_samples: int) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from merit_cli.losses.objective import ObjectiveConfig
 from merit_cli.training.optim import OptimiserConfig
+from merit_cli.training.remix import RemixConfig
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class FitSettings:
         epochs: Passes over the training set.
         optimiser: AdamW's settings.
         objective: Weights of the loss terms.
-        remix_snr_db: Range of the ratios that noises are dealt out anew at; None leaves the mixtures.
+        remix: How noises are dealt out anew; None leaves the mixtures.
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0 saves at epochs' ends only.
         log_every_steps: Optimiser steps between lines of metrics.jsonl.
         precision: ``fp32``, ``bf16`` or ``fp16`` autocast.
@@ -24,7 +25,7 @@ class FitSettings:
     epochs: int
     optimiser: OptimiserConfig
     objective: ObjectiveConfig
-    remix_snr_db: tuple[float, float] | None
+    remix: RemixConfig | None
     checkpoint_every_steps: int
     log_every_steps: int
     precision: str

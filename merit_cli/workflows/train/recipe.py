@@ -12,6 +12,7 @@ from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.objective import ObjectiveConfig
 from merit_cli.models import MODELS
 from merit_cli.training.optim import OptimiserConfig
+from merit_cli.training.remix import RemixConfig
 from merit_cli.units import Seconds
 
 
@@ -39,22 +40,20 @@ class DataConfig(FrozenConfig):
         sample_rate: In Hz.
         cache_features: Whether features of a frozen encoder are kept on disk; ``auto`` keeps those of
             encoders with weights whose input stays the same.
-        remix_snr_db: Range in dB at which the noises of a batch are dealt out anew at every step; None
-            trains on the mixtures as they are.
+        remix: How the noises of a batch are dealt out anew at every step; None trains on the mixtures
+            as they are.
     """
 
     level: LevelPolicy = "normalised"
     max_duration: Seconds = Field(default=Seconds(12.0), gt=0.0)
     sample_rate: Literal[16000] = 16000
     cache_features: Literal["auto", "always", "never"] = "auto"
-    remix_snr_db: tuple[float, float] | None = None
+    remix: RemixConfig | None = None
 
     @model_validator(mode="after")
     def _remix_fits(self) -> Self:
-        if self.remix_snr_db is not None and self.remix_snr_db[0] > self.remix_snr_db[1]:
-            raise ValueError("remix_snr_db runs downwards")
-        if self.remix_snr_db is not None and self.cache_features == "always":
-            raise ValueError("features cannot be kept while remix_snr_db changes the mixtures")
+        if self.remix is not None and self.cache_features == "always":
+            raise ValueError("features cannot be kept while remix changes the mixtures")
         return self
 
 

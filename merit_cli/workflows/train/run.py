@@ -94,7 +94,7 @@ def run_train(
     material = read_training_data(
         data or default_data(machine),
         needs_labels="emotion" in tasks,
-        needs_clean="enhancement" in tasks or recipe.data.remix_snr_db is not None,
+        needs_clean="enhancement" in tasks or recipe.data.remix is not None,
         allow_leak=allow_leak,
     )
     check_device(machine.device)
@@ -146,7 +146,7 @@ def _fit(
                 epochs=recipe.epochs,
                 optimiser=recipe.optimiser,
                 objective=recipe.objective,
-                remix_snr_db=recipe.data.remix_snr_db,
+                remix=recipe.data.remix,
                 checkpoint_every_steps=recipe.checkpoint_every_steps,
                 log_every_steps=recipe.log_every_steps,
                 precision=recipe.precision,
@@ -186,13 +186,10 @@ def _loaders(
 
 def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCache | None:
     wanted = recipe.data.cache_features
-    has_weights = bool(recipe.backbone.model_dump().get("name") != "log-mel")
-    if (
-        parts.backbone.trainable
-        or wanted == "never"
-        or recipe.data.remix_snr_db
-        or (wanted == "auto" and not has_weights)
-    ):
+    has_weights = recipe.backbone.model_dump().get("name") != "log-mel"
+    if parts.backbone.trainable or recipe.data.remix is not None:
+        return None
+    if wanted == "never" or (wanted == "auto" and not has_weights):
         return None
     return FeatureCache(make_folder(folder), parts.backbone, recipe.backbone)
 

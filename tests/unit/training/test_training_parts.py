@@ -14,7 +14,7 @@ from merit_cli.models.sparse_merit import SparseMeritConfig
 from merit_cli.training.epoch_record import EpochRecord, rounded
 from merit_cli.training.gradients import check_finite, gradient_norm, routers_of, task_conflict
 from merit_cli.training.optim import OptimiserConfig, make_optimiser, rate_factor, set_rate
-from merit_cli.training.remix import remix
+from merit_cli.training.remix import NUM_KNOTS, RemixConfig, _coloured, remix
 from merit_cli.training.resume import keep_first_lines, load_state, random_states, restore_random_states, save_state
 from merit_cli.training.routing_usage import RoutingUsage
 from merit_cli.training.selection import EpochScore, best_epoch, epochs_to_keep
@@ -180,7 +180,7 @@ def test_floats_are_rounded_to_seven_digits_everywhere() -> None:
     assert rounded({"a": [1.0 / 3.0, 2], "b": {"c": 12345678.9}}) == {"a": [0.3333333, 2], "b": {"c": 12345680.0}}
 
 
-def remixed(seed: int) -> tuple[SpeechBatch, SpeechBatch]:
+def remixed(seed: int, colour_db: float = 0.0) -> tuple[SpeechBatch, SpeechBatch]:
     generator = torch.Generator().manual_seed(0)
     lengths = torch.tensor([800, 1000, 600])
     mask = torch.arange(1000) < lengths[:, None]
@@ -188,11 +188,12 @@ def remixed(seed: int) -> tuple[SpeechBatch, SpeechBatch]:
     noise = torch.randn(3, 1000, generator=generator) * mask * torch.tensor([[0.5], [1.0], [2.0]])
     batch = SpeechBatch(("a", "b", "c"), clean + noise, lengths, clean)
     torch.manual_seed(seed)
-    return batch, remix(batch, (-3.0, -3.0))
+    return batch, remix(batch, RemixConfig(snr_db=(-3.0, -3.0), colour_db=colour_db))
 
 
-def test_remixed_utterances_have_the_wanted_ratio_and_the_old_level() -> None:
-    before, after = remixed(seed=1)
+@pytest.mark.parametrize("colour_db", [0.0, 10.0])
+def test_remixed_utterances_have_the_wanted_ratio_and_the_old_level(colour_db: float) -> None:
+    before, after = remixed(seed=1, colour_db=colour_db)
     assert before.clean_BN is not None
     assert after.clean_BN is not None
     for row, length in enumerate(before.lengths_B.tolist()):
@@ -213,3 +214,13 @@ def test_remixing_gives_the_clean_speech_another_noise() -> None:
     assert after.clean_BN is not None
     scale = (after.clean_BN[0] * before.clean_BN[0]).sum() / before.clean_BN[0].square().sum()
     torch.testing.assert_close(after.clean_BN[0], before.clean_BN[0] * scale)
+
+
+def test_a_coloured_noise_has_its_random_gains_at_the_knots() -> None:
+    impulse = torch.zeros(1, 16_000)
+    impulse[0, 0] = 1.0
+    gain_db = torch.linspace(-9.0, 9.0, NUM_KNOTS)[None]
+    found_db = 20.0 * torch.fft.rfft(_coloured(impulse, gain_db)).abs().log10()[0]
+    mel = np.linspace(0.0, np.log1p(8000.0 / 700.0), NUM_KNOTS)
+    for hertz, wanted in zip(700.0 * np.expm1(mel), gain_db[0].tolist(), strict=True):
+        assert float(found_db[round(hertz)]) == pytest.approx(wanted, abs=0.1)

@@ -23,7 +23,7 @@ TINY: dict[str, Any] = {
     },
     "backbone": {"name": "log-mel", "num_mels": 16, "hop_length": 320},
     "optimiser": {"learning_rate": 3e-3, "schedule": "cosine", "warmup_steps": 2, "clip_norm": 1.0},
-    "data": {"remix_snr_db": [-5, 5]},
+    "data": {"remix": {"snr_db": [-5, 5], "colour_db": 3}},
     "epochs": 3,
     "batch_size": 2,
     "accumulation": 2,
