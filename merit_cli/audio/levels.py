@@ -37,8 +37,13 @@ def mean_power(samples: Samples) -> float:
     >>> mean_power(np.array([0.5, -0.5]))
     0.25
     """
+    return sum_of_squares(samples) / samples.size if samples.size else 0.0
+
+
+def sum_of_squares(samples: Samples) -> float:
+    """Energy in float64; einsum and not dot, whose sum depends on the number of BLAS threads."""
     wide = np.asarray(samples, dtype=np.float64)
-    return float(np.dot(wide, wide) / wide.size) if wide.size else 0.0
+    return float(np.einsum("i,i->", wide, wide))
 
 
 def active_level(samples: Samples, sample_rate: int) -> ActiveLevel:
@@ -66,7 +71,7 @@ def p56_level(samples: Samples, sample_rate: int) -> ActiveLevel:
     from scipy.signal import lfilter
 
     wide = np.asarray(samples, dtype=np.float64)
-    energy = float(np.dot(wide, wide))
+    energy = sum_of_squares(wide)
     if energy <= 0.0:
         return ActiveLevel(0.0, 0.0)
     decay = np.exp(-1.0 / (P56_TIME_CONSTANT * sample_rate))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from merit_cli.audio.levels import SILENCE_POWER, LevelName, noise_power, speech_power
+from merit_cli.audio.levels import SILENCE_POWER, LevelName, mean_power, noise_power, speech_power
 from merit_cli.units import power_to_db
 
 FloatArray = npt.NDArray[np.float32]
@@ -69,5 +69,4 @@ def measure_snr_db(
 
 def is_silent(samples: npt.NDArray[np.floating]) -> bool:
     """Whether the mean power lies under -100 dBFS."""
-    wide = np.asarray(samples, dtype=np.float64)
-    return wide.size == 0 or float(np.dot(wide, wide) / wide.size) <= SILENCE_POWER
+    return mean_power(samples) <= SILENCE_POWER
