@@ -1,7 +1,7 @@
 """``merit predict``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,12 +9,45 @@ from merit_cli.cli import options
 from merit_cli.cli.console import exit_for, make_machine, print_json, print_outcome, print_table
 from merit_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from merit_cli.manifests.inputs import Inputs
+    from merit_cli.workflows.predict import PredictResult
+
 _ROWS_SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("predict")(predict)
+
+
+def _answers(inputs: "Inputs", result: "PredictResult") -> list[dict[str, Any]]:
+    """The JSON of each file, in the shape of ``classify-breath`` with ``probabilities`` and ``enhanced``."""
+    said = {one.id: one for one in result.predictions}
+    enhanced = {line.id: str(line.audio) for line in result.enhanced}
+    answers: list[dict[str, Any]] = []
+    for utterance in inputs.utterances:
+        one = said.get(utterance.id)
+        answers.append(
+            {
+                "file": str(utterance.audio),
+                "start": round(utterance.start / utterance.sample_rate, 6),
+                "end": round((utterance.start + utterance.num_samples) / utterance.sample_rate, 6),
+                "label": one.predicted if one else None,
+                "probability": max(one.probabilities.values()) if one else None,
+                "probabilities": dict(one.probabilities) if one else {},
+                "abstained": False,
+                "reason": result.failed.get(utterance.id, ""),
+                "quality": None,
+                "enhanced": enhanced.get(utterance.id),
+            }
+        )
+    blank = dict.fromkeys(answers[0] if answers else ("file", "label", "reason"))
+    bad: list[dict[str, Any]] = [
+        {**blank, "file": path, "probabilities": {}, "abstained": False, "reason": str(error)}
+        for path, error in inputs.bad.items()
+    ]
+    return answers + bad
 
 
 def predict(
@@ -63,23 +96,8 @@ def predict(
     run, result = predict_files(chosen, inputs, output=None if is_file else output, machine=machine, enhance=enhance)
     if is_file and output is not None:
         write_predictions(output, result.predictions)
-    enhanced = {line.id: str(line.audio) for line in result.enhanced}
-    files_of = {utterance.id: str(utterance.audio) for utterance in inputs.utterances}
     if as_json:
-        said = {one.id: one for one in result.predictions}
-        print_json(
-            [
-                {
-                    "file": path,
-                    "label": said[item].predicted if item in said else None,
-                    "probability": max(said[item].probabilities.values()) if item in said else None,
-                    "probabilities": dict(said[item].probabilities) if item in said else {},
-                    "enhanced": enhanced.get(item),
-                    "reason": result.failed.get(item, ""),
-                }
-                for item, path in files_of.items()
-            ]
-        )
+        print_json(_answers(inputs, result))
     else:
         rows = [
             [one.id, one.predicted, f"{max(one.probabilities.values()):.2f}"]
