@@ -41,9 +41,16 @@ def mean_power(samples: Samples) -> float:
 
 
 def sum_of_squares(samples: Samples) -> float:
-    """Energy in float64; einsum and not dot, whose sum depends on the number of BLAS threads."""
-    wide = np.asarray(samples, dtype=np.float64)
-    return float(np.einsum("i,i->", wide, wide))
+    """Energy of (N,), summed in float64."""
+    return inner_product(samples, samples)
+
+
+def inner_product(first: Samples, second: Samples) -> float:
+    """Sum of products of two signals (N,) in float64.
+
+    By einsum and not by dot, because BLAS sums in an order that depends on its number of threads.
+    """
+    return float(np.einsum("i,i->", np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)))
 
 
 def active_level(samples: Samples, sample_rate: int) -> ActiveLevel:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch.utils.data import Dataset
 
+from merit_cli.audio.levels import sum_of_squares
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
 from merit_cli.carriers import NO_LABEL
 from merit_cli.data.feature_cache import FeatureCache
@@ -138,7 +139,7 @@ def measure_normalisation(
         wide_N = noisy_N.astype(np.float64) * level.gain(noisy_N)
         count += wide_N.size
         total += float(wide_N.sum())
-        squares += float(np.dot(wide_N, wide_N))
+        squares += sum_of_squares(wide_N)
     mean = total / max(count, 1)
     variance = squares / max(count, 1) - mean**2
     if variance <= 0.0:

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from merit_cli.audio.levels import sum_of_squares
 from merit_cli.audio.overlap_add import process_in_chunks
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.errors import BadData
@@ -171,7 +172,7 @@ def finite_peak(samples_N: FloatArray, *, whose: str = "the signal") -> float:
 
 def _rms(samples_N: FloatArray) -> float:
     blocks = (samples_N[start : start + _BLOCK].astype(np.float64) for start in range(0, len(samples_N), _BLOCK))
-    return float(np.sqrt(sum(float(np.dot(block, block)) for block in blocks) / len(samples_N)))
+    return float(np.sqrt(sum(sum_of_squares(block) for block in blocks) / len(samples_N)))
 
 
 def _fitted(samples_N: FloatArray, num_samples: int) -> FloatArray:

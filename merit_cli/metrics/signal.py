@@ -7,6 +7,7 @@ where the formula says so.
 
 import numpy as np
 
+from merit_cli.audio.levels import inner_product
 from merit_cli.audio.snr import is_silent
 from merit_cli.errors import BadData
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples
@@ -118,9 +119,9 @@ def si_sdr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
     reference, estimate = check_pair(clean, processed)
     reference = _zero_mean(reference, "the clean reference is constant: SI-SDR is undefined")
     estimate = _zero_mean(estimate, "the processed signal is silent or constant: SI-SDR is undefined")
-    target = reference * (np.dot(estimate, reference) / np.dot(reference, reference))
+    target = reference * (inner_product(estimate, reference) / inner_product(reference, reference))
     error = estimate - target
-    return _ratio_db(float(np.dot(target, target)), float(np.dot(error, error)))
+    return _ratio_db(inner_product(target, target), inner_product(error, error))
 
 
 def snr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
@@ -142,7 +143,7 @@ def snr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
     """
     reference, estimate = check_pair(clean, processed)
     error = reference - estimate
-    return _ratio_db(float(np.dot(reference, reference)), float(np.dot(error, error)))
+    return _ratio_db(inner_product(reference, reference), inner_product(error, error))
 
 
 def _segmental(clean: Samples, processed: Samples, sample_rate: int) -> tuple[FloatArray, FloatArray]:
@@ -180,7 +181,7 @@ def _frame_energies(samples: FloatArray, frame_length: int, hop_length: int, num
 
 def _zero_mean(samples: FloatArray, refusal: str) -> FloatArray:
     centred: FloatArray = samples - samples.mean()
-    if np.dot(centred, centred) <= 1e-20 * np.dot(samples, samples):  # what rounding leaves of a constant
+    if inner_product(centred, centred) <= 1e-20 * inner_product(samples, samples):  # what rounding leaves of a constant
         raise BadData(refusal)
     return centred
 
