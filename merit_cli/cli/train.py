@@ -21,6 +21,9 @@ def train(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="sparse-merit, naive-mtl, se or ser. Default: sparse-merit.")
     ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Go on with this run, by its own recipe and data.")
+    ] = None,
     overfit_batches: Annotated[
         int | None, typer.Option("--overfit-batches", min=1, help="Train and choose on this many batches only.")
     ] = None,
@@ -67,6 +70,7 @@ def train(
     from merit_cli.models import MODELS
     from merit_cli.workflows.train import TrainRecipe, run_train
     from merit_cli.workflows.train.inputs import default_data
+    from merit_cli.workflows.train.run import resumed_inputs
 
     if model is not None and model not in MODELS.names():
         raise unknown_name("model", model, MODELS.names(), place="--model")
@@ -79,6 +83,8 @@ def train(
         "overfit_batches": overfit_batches,
         "seed": seed,
     }
+    if resume is not None:
+        path, output = resume / "recipe.yaml", resume
     chosen = load_recipe(TrainRecipe, path, flags=flags, overrides=overrides or ())
     if print_recipe:
         import yaml
@@ -86,8 +92,11 @@ def train(
         typer.echo(yaml.safe_dump(resolved(chosen), sort_keys=False, allow_unicode=True), nl=False)
         return
     machine = make_machine(workers=workers, runs_dir=runs_dir, device=device, overwrite=overwrite, quiet=as_json)
-    source = Path(data) if data else default_data(machine)
-    if not data:
+    if resume is not None:
+        source, allow_leak = resumed_inputs(resume)
+    else:
+        source = Path(data) if data else default_data(machine)
+    if not data and resume is None:
         typer.echo(f"input: the newest finished mix, {source}", err=as_json)
     run, summary = run_train(chosen, source, output=output, machine=machine, allow_leak=allow_leak, cache_dir=cache_dir)
     if as_json:

@@ -91,6 +91,9 @@ def test_train_then_predict_then_train_again(merit: Any, corpus: Path, tmp_path:
     code, out, _ = merit("train", corpus, *SMALL, "-o", run)
     assert code == 0
     assert "nothing to do" in out
+    (run / "DONE").unlink()
+    code, out, err = merit("train", "--resume", run, "--json", "-j", "1")
+    assert (code, json.loads(out)) == (0, summary), err
 
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"RIFF")

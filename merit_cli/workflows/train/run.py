@@ -1,14 +1,11 @@
 """One training run, from checked data to an exported model."""
 
+import json
 import os
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -17,7 +14,7 @@ from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.data.dataset import measure_normalisation
 from merit_cli.data.feature_cache import FeatureCache
-from merit_cli.errors import Unavailable
+from merit_cli.errors import NoInput
 from merit_cli.io.atomic import make_folder, write_json
 from merit_cli.io.jsonl import read_lines
 from merit_cli.io.run_dir import RunDir, open_run
@@ -33,9 +30,11 @@ from merit_cli.training.resume import stop_on_sigterm
 from merit_cli.training.selection import BestEpoch, best_epoch
 from merit_cli.training.settings import FitSettings
 from merit_cli.workers import Machine
+from merit_cli.workflows.train.determinism import check_device, seeded
 from merit_cli.workflows.train.inputs import TrainingData, default_data, read_training_data
 from merit_cli.workflows.train.recipe import TrainRecipe
 
+INPUTS_NAME = "inputs.json"
 LABELS_NAME = "labels.json"
 NORMALISATION_NAME = "normalisation.json"
 
@@ -110,6 +109,7 @@ def run_train(
     if run.state == "done":
         stored = run.summary()
         return run, TrainSummary(**{**stored, "run": str(run.path), "notes": tuple(stored["notes"])})
+    write_json(run.path / INPUTS_NAME, {"data": _data_path(material, run), "allow_leak": allow_leak})
     with seeded(recipe.seed, threads=machine.workers):
         parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes))
         normalisation = measure_normalisation(
@@ -239,11 +239,29 @@ def _finish(
         epochs=recipe.epochs,
         best={"epoch": best.epoch, "score": round(best.score, 6)},
         metrics=dict(best.metrics),
-        data=Path(os.path.relpath(material.manifest.resolve(), run.path.resolve())).as_posix(),
+        data=_data_path(material, run),
         notes=tuple(notes),
     )
     run.finish(asdict(summary))
     return summary
+
+
+def _data_path(material: TrainingData, run: RunDir) -> str:
+    """The manifest, relative to the run folder."""
+    return Path(os.path.relpath(material.manifest.resolve(), run.path.resolve())).as_posix()
+
+
+def resumed_inputs(run: Path) -> tuple[Path, bool]:
+    """Manifest of an unfinished or finished run, and whether leaks were allowed.
+
+    Raises:
+        NoInput: The folder is not a train run.
+    """
+    try:
+        inputs = json.loads((run / INPUTS_NAME).read_text(encoding="utf-8"))
+        return run / str(inputs["data"]), bool(inputs["allow_leak"])
+    except (OSError, ValueError, KeyError):
+        raise NoInput("this is not a train run", place=str(run), hint="give the folder of one") from None
 
 
 def routing_notes(metrics: Path) -> list[str]:
@@ -254,31 +272,3 @@ def routing_notes(metrics: Path) -> list[str]:
         f"COLLAPSED ROUTER: expert {expert} got under 1 % of the frames of epoch {epochs[-1]['epoch']}."
         for expert in collapsed
     ]
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        Unavailable: It is not.
-    """
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise Unavailable(f"the device {device!r} is not available", place="--device", hint="use cpu") from None
-
-
-@contextmanager
-def seeded(seed: int, *, threads: int) -> Iterator[None]:
-    """Seed every global generator and fix what decides rounding, for one run; settings are put back afterwards."""
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
-    before: tuple[Any, ...] = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
-    torch.set_num_threads(max(1, threads))
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1])
