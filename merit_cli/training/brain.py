@@ -20,12 +20,8 @@ from merit_cli.data.collate import EffectiveBatch, to_device
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.errors import Preempted
 from merit_cli.io.jsonl import LineWriter
-from merit_cli.losses.objective import (
-    ObjectiveSums,
-    add_objective_sums,
-    loss_terms,
-    objective_sums,
-)
+from merit_cli.losses.objective import ObjectiveSums, add_objective_sums, loss_terms, objective_sums
+from merit_cli.training.average import WeightAverage
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
 from merit_cli.training.epoch_record import EpochRecord, rounded, values_of
@@ -88,6 +84,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.checkpointer.add_recoverable("epoch", self.counter)
         self.record = EpochRecord()
         self.dev = DevRecord()
+        self.average = WeightAverage(self.modules, settings.optimiser.average_decay)
         self.checkpointer.add_recoverable(
             "progress",
             self,
@@ -100,13 +97,14 @@ class MeritBrain(Brain):  # type: ignore[misc]
     # What is in a checkpoint besides weights, optimiser and SpeechBrain's own counters.
 
     def progress_state(self) -> dict[str, Any]:
-        """Epoch record and random states, as plain data and tensors."""
-        return {"record": self.record.to_state(), "random": random_states()}
+        """Epoch record, random states and averaged weights, as plain data and tensors."""
+        return {"record": self.record.to_state(), "random": random_states(), "average": self.average.state()}
 
     def restore_progress(self, state: dict[str, Any]) -> None:
         """Put back what `progress_state` gave."""
         self.record = EpochRecord.from_state(state["record"])
         restore_random_states(state["random"])
+        self.average.restore(state["average"])
 
     def run(self, train: DataLoader[EffectiveBatch], dev: DataLoader[SpeechBatch]) -> EpochRecord:
         """Fit from the last checkpoint, or from the start; returns the record with the dev history."""
@@ -145,6 +143,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
                 self.record = self.record.next_epoch(epoch)
         else:
             self.dev = DevRecord()
+            self.average.swap()  # dev is scored with the averaged weights
 
     def compute_forward(self, batch: SpeechBatch, stage: Any) -> MultiTaskOutput:
         """Outputs for a batch on the right device."""
@@ -227,6 +226,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.optimizer_step += 1
+        self.average.update(self.optimizer_step)
         return norm
 
     def _check_finite(self, value: float, what: str) -> None:
@@ -261,6 +261,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         dev = {"loss": self.dev.loss(self.settings.objective), **metrics}
         self._log({"kind": "epoch", **self._where(), "train": self.record.summary(), "dev": dev})
         keep_candidates(self.folder, self.modules, self.record.scores())
+        self.average.swap()
         self.checkpointer.save_step(self.optimizer_step, end_of_epoch=True)
         if self.stop.wanted and self.record.epoch < self.settings.epochs:
             self._raise_preempted()
@@ -278,6 +279,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         """Save, in mid-epoch, and end."""
         if self.is_training_done:  # dev was under way: the checkpoint stands at the end of training
             self.step, self.avg_train_loss = self.record.batches_done, self.train_loss
+            self.average.swap()
         self._save_intra_epoch_ckpt()
         self._raise_preempted()
 

@@ -21,6 +21,8 @@ class OptimiserConfig(FrozenConfig):
         schedule: ``constant``, or ``cosine`` from the full rate to zero at the last step.
         warmup_steps: Steps of linear rise to the full rate.
         clip_norm: Largest norm of all gradients together; None leaves them.
+        average_decay: Of the running average of the weights that is scored and exported; 0: the weights
+            themselves.
     """
 
     learning_rate: float = Field(default=5e-5, gt=0.0)
@@ -29,6 +31,7 @@ class OptimiserConfig(FrozenConfig):
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = Field(default=0, ge=0)
     clip_norm: float | None = Field(default=None, gt=0.0)
+    average_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 
 def make_optimiser(backbone: nn.Module, model: nn.Module, config: OptimiserConfig) -> torch.optim.AdamW:

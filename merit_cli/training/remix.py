@@ -32,10 +32,12 @@ class RemixConfig(FrozenConfig):
 
     Args:
         snr_db: Range of the new RMS ratios, drawn uniformly.
+        gaussian_share: Share of the utterances that get Gaussian noise in place of a recorded one.
         colour_db: Standard deviation of the random filter's gain; 0 leaves the noise's spectrum.
     """
 
     snr_db: tuple[float, float]
+    gaussian_share: float = Field(default=0.0, ge=0.0, le=1.0)
     colour_db: float = Field(default=0.0, ge=0.0)
 
     @model_validator(mode="after")
@@ -66,6 +68,9 @@ def remix(batch: SpeechBatch, config: RemixConfig) -> SpeechBatch:
             for row, offset in zip(order_B.tolist(), offset_B, strict=True)
         ]
     )
+    if config.gaussian_share > 0.0:
+        is_gaussian_B1 = (torch.rand(num_items, 1) < config.gaussian_share).to(clean_BN.device)
+        noise_BN = torch.where(is_gaussian_B1, torch.randn(num_items, num_samples).to(clean_BN), noise_BN)
     if config.colour_db > 0.0:
         noise_BN = _coloured(noise_BN, torch.randn(num_items, NUM_KNOTS) * config.colour_db)
     noise_BN = noise_BN * valid_BN

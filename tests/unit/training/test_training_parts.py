@@ -11,6 +11,7 @@ from torch import nn
 from merit_cli.carriers import LossTerms, Routing, SpeechBatch
 from merit_cli.errors import CheckFailed
 from merit_cli.models.sparse_merit import SparseMeritConfig
+from merit_cli.training.average import WeightAverage
 from merit_cli.training.epoch_record import EpochRecord, rounded
 from merit_cli.training.gradients import check_finite, gradient_norm, routers_of, task_conflict
 from merit_cli.training.optim import OptimiserConfig, make_optimiser, rate_factor, set_rate
@@ -224,3 +225,45 @@ def test_a_coloured_noise_has_its_random_gains_at_the_knots() -> None:
     mel = np.linspace(0.0, np.log1p(8000.0 / 700.0), NUM_KNOTS)
     for hertz, wanted in zip(700.0 * np.expm1(mel), gain_db[0].tolist(), strict=True):
         assert float(found_db[round(hertz)]) == pytest.approx(wanted, abs=0.1)
+
+
+def test_the_average_starts_as_the_plain_mean_and_is_there_between_two_swaps_only() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    average = WeightAverage(module, decay=0.75)
+    expected = 0.0
+    for step, value in enumerate([4.0, 2.0, 6.0, 0.0, 8.0], start=1):
+        with torch.no_grad():
+            module.weight.fill_(value)
+        average.update(step)
+        weight = max(0.25, 1.0 / step)
+        expected += weight * (value - expected)
+        if step == 3:
+            assert expected == pytest.approx(4.0)  # the mean of the first three
+    average.swap()
+    assert module.weight.item() == pytest.approx(expected)
+    average.swap()
+    assert module.weight.item() == 8.0
+
+
+def test_no_average_leaves_the_weights() -> None:
+    module = nn.Linear(1, 1)
+    average = WeightAverage(module, decay=0.0)
+    before = module.weight.item()
+    average.update(1)
+    average.swap()
+    assert module.weight.item() == before
+    assert average.state() == {}
+
+
+def test_gaussian_noise_replaces_the_wanted_share() -> None:
+    lengths = torch.full((400,), 64)
+    clean = torch.randn(400, 64, generator=torch.Generator().manual_seed(0))
+    noise = torch.zeros(400, 64)
+    noise[:, ::16] = 1.0  # clicks: nothing a Gaussian draw would give
+    torch.manual_seed(0)
+    batch = SpeechBatch(tuple(map(str, range(400))), clean + noise, lengths, clean)
+    after = remix(batch, RemixConfig(snr_db=(0.0, 0.0), gaussian_share=0.25))
+    assert after.clean_BN is not None
+    left = after.noisy_BN - after.clean_BN
+    is_click = (left.abs() > 0.1 * left.abs().amax(1, keepdim=True)).sum(1) <= 8
+    assert 0.65 < float(is_click.float().mean()) < 0.85

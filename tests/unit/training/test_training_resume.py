@@ -14,6 +14,7 @@ from merit_cli.io.jsonl import read_lines
 
 SCRIPT = Path(__file__).with_name("train_tiny.py")
 TIME_LIMIT = 120.0
+sys.path.insert(0, str(SCRIPT.parent))
 
 
 def start(corpus: Path, run: Path) -> "subprocess.Popen[bytes]":
@@ -70,4 +71,31 @@ def test_sigterm_saves_and_leaves_with_75_and_the_same_command_goes_on(
     process.send_signal(signal.SIGTERM)
     assert process.wait(TIME_LIMIT) == 75
     assert start(noisy_corpus, run).wait(TIME_LIMIT) == 0
+    assert_same_run(run, whole)
+
+
+def test_a_stop_while_dev_is_scored_loses_nothing(
+    whole: Path, noisy_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from train_tiny import tiny_recipe
+
+    from merit_cli.errors import Preempted
+    from merit_cli.training.brain import MeritBrain
+    from merit_cli.workers import Machine
+    from merit_cli.workflows.train import run_train
+
+    scored = MeritBrain.evaluate_batch
+    calls = 0
+
+    def stop_at_the_third(brain: MeritBrain, batch: object, stage: object) -> object:
+        nonlocal calls
+        calls += 1
+        brain.stop.wanted = calls == 3  # the first dev batch of epoch 2
+        return scored(brain, batch, stage)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MeritBrain, "evaluate_batch", stop_at_the_third)
+    run = tmp_path / "run"
+    with pytest.raises(Preempted, match="epoch 2"):
+        run_train(tiny_recipe(), noisy_corpus, output=run, machine=Machine(workers=1))
+    run_train(tiny_recipe(), noisy_corpus, output=run, machine=Machine(workers=1))
     assert_same_run(run, whole)
