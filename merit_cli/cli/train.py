@@ -53,10 +53,10 @@ def train(
             "-j",
             min=0,
             envvar="MERIT_WORKERS",
-            help="Threads; 0: one per core.",
+            help="Threads; 0: one per core. Another number rounds otherwise, so scores differ a little.",
             rich_help_panel="Machine",
         ),
-    ] = 0,
+    ] = 1,
     device: options.Device = "cpu",
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
