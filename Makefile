@@ -32,8 +32,8 @@ demo: install  ## mix, enhance, train and evaluate on the bundled sample, then n
 	@$(BIN)/merit prepare weights || echo "going on without the pretrained weights"
 	$(BIN)/merit mix --snr -5,0,5 --workers $(WORKERS) --runs-dir $(DEMO)
 	$(BIN)/merit enhance --workers $(WORKERS) --runs-dir $(DEMO)
-	$(BIN)/merit train --model sparse-merit --runs-dir $(DEMO)
-	$(BIN)/merit evaluate --metrics f1,uar,ssnr,si-sdr,pesq,stoi --workers $(WORKERS) --runs-dir $(DEMO)
+	$(BIN)/merit train --model sparse-merit --set epochs=16 --runs-dir $(DEMO)
+	$(BIN)/merit evaluate --metrics f1,uar,ssnr,ssnr-active,si-sdr,pesq,stoi --workers $(WORKERS) --runs-dir $(DEMO)
 
 check: install  ## style, types, import contracts
 	$(BIN)/ruff check merit_cli tests recipes data_manifests

@@ -41,6 +41,8 @@ class TrainedModel:
         normalisation: Scale of the model.
         max_duration: Length that training cut utterances to; longer ones are classified in pieces.
         name: Of the recipe.
+        mix_back: Share of the noisy signal left in the enhanced one (observation adding, Iwamoto et al.
+            2022: a little noise hides what the mask took from the speech).
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class TrainedModel:
         normalisation: Normalisation,
         max_duration: float,
         name: str,
+        mix_back: float = 0.0,
     ) -> None:
         self.modules = modules
         self.tasks = tasks
@@ -59,6 +62,7 @@ class TrainedModel:
         self.normalisation = normalisation
         self.max_duration = max_duration
         self.name = name
+        self.mix_back = mix_back
         tensors = [*modules.parameters(), *modules.buffers()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
 
@@ -126,7 +130,8 @@ class TrainedModel:
         if output.enhanced_BN is not None:
             model_N: FloatArray = output.enhanced_BN[0, : len(noisy_N)].float().cpu().numpy()
             is_silent = not np.any(noisy_N)
-            enhanced_N = np.zeros_like(noisy_N) if is_silent else self.normalisation.undo(model_N, gain=gain)
+            cleaned_N = np.zeros_like(noisy_N) if is_silent else self.normalisation.undo(model_N, gain=gain)
+            enhanced_N = cleaned_N + np.float32(self.mix_back) * (noisy_N - cleaned_N) if self.mix_back else cleaned_N
         if output.emotion_logits_BC is not None:
             probability_C = output.emotion_logits_BC[0].double().softmax(-1).cpu().numpy()
         return Answer(enhanced_N, probability_C)

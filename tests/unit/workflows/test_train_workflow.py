@@ -138,6 +138,17 @@ def test_the_loaded_model_keeps_length_level_and_silence(
     assert model.enhance(noisy[:7]).shape == (7,)
 
 
+def test_mix_back_leaves_its_share_of_the_noisy_signal(
+    trained: tuple[Path, TrainSummary], noisy_utterances: list[Utterance], tmp_path: Path
+) -> None:
+    noisy = read_audio(noisy_utterances[0].audio).samples
+    shutil.copytree(trained[0] / "model", tmp_path / "model")
+    recipe = tmp_path / "model" / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("mix_back: 0.0", "mix_back: 0.25"))
+    plain, mixed = load_model(trained[0]).enhance(noisy), load_model(tmp_path / "model").enhance(noisy)
+    np.testing.assert_allclose(mixed, 0.75 * plain + 0.25 * noisy, atol=1e-6)
+
+
 def test_a_long_signal_is_classified_in_pieces(trained: tuple[Path, TrainSummary]) -> None:
     model = load_model(trained[0])
     noise = np.random.default_rng(0).standard_normal(16_000 * 2).astype(np.float32)
