@@ -13,6 +13,8 @@ from merit_cli.errors import SOME_ITEMS_FAILED
 from merit_cli.workers import Machine, available_cores
 
 _LINE_EVERY_SECONDS = 20.0
+_LONGEST_NAME = 20
+"""Names up to this length are never broken in a table."""
 
 
 def make_machine(
@@ -66,8 +68,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
 
     table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left", box=None)
     for index, column in enumerate(columns):
-        numeric = all(row[index][:1] in "+-0123456789." for row in rows if row[index])
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        entries = [row[index] for row in rows if row[index]]
+        numeric = all(entry[:1] in "+-0123456789." for entry in entries)
+        is_name = not numeric and max(map(len, entries), default=0) <= _LONGEST_NAME
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=is_name)
     for row in rows:
         table.add_row(*row)
     Console(soft_wrap=False, highlight=False, markup=False).print(table)

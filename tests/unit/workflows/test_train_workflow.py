@@ -1,6 +1,7 @@
 """Training from a manifest to a model folder, what is refused before it, and what the model folder gives back."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
