@@ -110,7 +110,9 @@ def predict(
             typer.echo(f"merit: {item}: {reason}", err=True)
         print_outcome(
             where=output if is_file and output is not None else run.path,
-            next_command=f"merit evaluate {run.path}",
+            next_command=f"merit evaluate {run.path / 'enhanced'} --reference CLEAN"
+            if enhance
+            else "merit predict FILES --enhance",
             nothing_to_do=run.state == "done",
         )
     exit_for(failed=len(result.failed), skipped=0, ledger=run.path / LEDGER_NAME)
