@@ -69,35 +69,41 @@ def render(job: RenderJob) -> Rendered:
     }
     achieved = measured.pop(recipe.level)
     error = abs(achieved - planned.snr_db)
-    speech = planned.speech
-    utterance = Utterance(
-        id=planned.id,
+    remark = f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
+    done = Mixture(
+        clean_id=planned.speech.id,
+        noise_id=planned.noise.id,
+        noise_class=planned.noise.info.get("noise_class", ""),
+        snr_db=planned.snr_db,
+        achieved_snr_db=round(achieved, 4),
+        level=recipe.level,
+        variant=planned.variant,
+        noise_start=noise_start,
+        gain=mix.gain,
+        shared_gain=mix.shared_gain,
+        seed=planned.seed,
+        other_snr_db={level: round(value, 2) for level, value in measured.items() if math.isfinite(value)},
+    )
+    return Rendered(_line(job, paths, done, num_samples=clean.size), error, remark)
+
+
+def _line(job: RenderJob, paths: dict[str, Path], mixture: Mixture, *, num_samples: int) -> Utterance:
+    """The manifest line of a rendered mixture."""
+    speech, noise = job.planned.speech, job.planned.noise
+    stationary = {key: noise.info[key] for key in ("stationary",) if key in noise.info}
+    return Utterance(
+        id=job.planned.id,
         audio=paths["noisy"],
         clean=paths["clean"],
-        noise=paths["noise"] if recipe.stems else None,
-        sample_rate=rate,
-        num_samples=clean.size,
+        noise=paths["noise"] if job.recipe.stems else None,
+        sample_rate=job.recipe.sample_rate,
+        num_samples=num_samples,
         speaker=speech.speaker,
         split=speech.split,
         labels=speech.labels,
-        info={**speech.info, **{key: planned.noise.info[key] for key in ("stationary",) if key in planned.noise.info}},
-        mixture=Mixture(
-            clean_id=speech.id,
-            noise_id=planned.noise.id,
-            noise_class=planned.noise.info.get("noise_class", ""),
-            snr_db=planned.snr_db,
-            achieved_snr_db=round(achieved, 4),
-            level=recipe.level,
-            variant=planned.variant,
-            noise_start=noise_start,
-            gain=mix.gain,
-            shared_gain=mix.shared_gain,
-            seed=planned.seed,
-            other_snr_db={level: round(value, 2) for level, value in measured.items() if math.isfinite(value)},
-        ),
+        info={**speech.info, **stationary},
+        mixture=mixture,
     )
-    remark = f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
-    return Rendered(utterance, error, remark)
 
 
 def draw_noise(planned: PlannedMixture, recipe: MixRecipe, num_samples: int) -> tuple[FloatArray, int]:
