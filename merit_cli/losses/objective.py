@@ -19,8 +19,8 @@ from merit_cli.carriers import LossTerms, MultiTaskOutput
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.emotion import weighted_cross_entropy_sum
 from merit_cli.losses.load_balance import BalanceOver, RouterSums, add_router_sums, balance_loss, router_sums, z_loss
-from merit_cli.losses.si_sdr import negative_si_sdr_sum
 from merit_cli.losses.spectral import MaskedSum, log1p_l1_sum
+from merit_cli.losses.waveform import WaveformLoss, negative_ratio_sum
 
 
 class ObjectiveConfig(FrozenConfig):
@@ -29,8 +29,8 @@ class ObjectiveConfig(FrozenConfig):
     Args:
         enhancement_weight: Of the L1 distance of log1p magnitudes, against 1 for emotion.
         emotion_weight: Of the cross-entropy.
-        si_sdr_weight: Of the negative SI-SDR in dB, part of the enhancement term; 0 in the paper. On a few
-            hundred mixtures it raises SI-SDR on the training set and lowers it on unseen noise.
+        waveform_weight: Of the waveform's negative ratio in dB, part of the enhancement term; 0 in the paper.
+        waveform_ratio: Which ratio that is.
         balance_weight: Switch loss, alpha.
         balance_over: Each router by itself, or both together.
         router_z_weight: Of the routers' z-loss.
@@ -39,18 +39,24 @@ class ObjectiveConfig(FrozenConfig):
 
     enhancement_weight: float = Field(default=1.0, ge=0.0)
     emotion_weight: float = Field(default=1.0, ge=0.0)
-    si_sdr_weight: float = Field(default=0.0, ge=0.0)
+    waveform_weight: float = Field(default=0.0, ge=0.0)
+    waveform_ratio: WaveformLoss = "snr"
     balance_weight: float = Field(default=0.01, ge=0.0)
     balance_over: BalanceOver = "per_router"
     router_z_weight: float = Field(default=1e-3, ge=0.0)
     class_weighting: Literal["inverse_frequency", "none"] = "inverse_frequency"
+
+    @property
+    def wanted_ratio(self) -> WaveformLoss | None:
+        """The waveform's ratio where it counts at all."""
+        return self.waveform_ratio if self.waveform_weight > 0.0 else None
 
 
 class ObjectiveSums(NamedTuple):
     """Unnormalised terms; None for a task that the model or the batch does not have."""
 
     spectral: MaskedSum | None
-    si_sdr: MaskedSum | None
+    waveform: MaskedSum | None
     emotion: MaskedSum | None
     routers: Mapping[str, RouterSums]
 
@@ -62,7 +68,7 @@ def objective_sums(
     clean_BN: Tensor | None = None,
     emotion_B: Tensor | None = None,
     class_weight_C: Tensor | None = None,
-    with_si_sdr: bool = False,
+    waveform_ratio: WaveformLoss | None = None,
 ) -> ObjectiveSums:
     """Sums of every term that output and targets allow.
 
@@ -72,24 +78,24 @@ def objective_sums(
         clean_BN: Clean waveform in model scale.
         emotion_B: Class indices.
         class_weight_C: See `merit_cli.losses.emotion.class_weights`.
-        with_si_sdr: Whether to compute the SI-SDR term.
+        waveform_ratio: Which ratio of the waveform to take; None takes none.
     """
-    spectral = si_sdr = emotion = None
+    spectral = waveform = emotion = None
     if clean_BN is not None and output.enhanced_log1p_BTF is not None:
         spectral = log1p_l1_sum(output.enhanced_log1p_BTF, clean_BN, lengths_B)
-    if with_si_sdr and clean_BN is not None and output.enhanced_BN is not None:
-        si_sdr = negative_si_sdr_sum(output.enhanced_BN, clean_BN, lengths_B)
+    if waveform_ratio is not None and clean_BN is not None and output.enhanced_BN is not None:
+        waveform = negative_ratio_sum(output.enhanced_BN, clean_BN, lengths_B, ratio=waveform_ratio)
     if emotion_B is not None and output.emotion_logits_BC is not None:
         emotion = weighted_cross_entropy_sum(output.emotion_logits_BC, emotion_B, class_weight_C)
     routers = {task: router_sums(routing) for task, routing in output.routing.items()}
-    return ObjectiveSums(spectral, si_sdr, emotion, routers)
+    return ObjectiveSums(spectral, waveform, emotion, routers)
 
 
 def add_objective_sums(*parts: ObjectiveSums) -> ObjectiveSums:
     """The sums of a whole effective batch, without gradient: normalisers for `loss_terms`."""
     return ObjectiveSums(
         spectral=_add_masked([part.spectral for part in parts]),
-        si_sdr=_add_masked([part.si_sdr for part in parts]),
+        waveform=_add_masked([part.waveform for part in parts]),
         emotion=_add_masked([part.emotion for part in parts]),
         routers={
             task: RouterSums(*(value.detach() for value in add_router_sums(*(part.routers[task] for part in parts))))
@@ -109,7 +115,7 @@ def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: Objective
     """The weighted terms of one part; ``total`` is what to differentiate.
 
     The parts of `LossTerms` are given before weighting, but for ``enhancement``, which is the L1 term
-    plus ``si_sdr_weight`` times the negative SI-SDR.
+    plus ``waveform_weight`` times that of the waveform.
 
     Args:
         part: Sums with gradient.
@@ -119,7 +125,7 @@ def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: Objective
     whole = part if whole is None else whole
     zero = _zero_like(part)
     enhancement = _mean(part.spectral, whole.spectral, zero)
-    enhancement = enhancement + config.si_sdr_weight * _mean(part.si_sdr, whole.si_sdr, zero)
+    enhancement = enhancement + config.waveform_weight * _mean(part.waveform, whole.waveform, zero)
     emotion = _mean(part.emotion, whole.emotion, zero)
     balance = balance_loss(part.routers, whole.routers, over=config.balance_over) if part.routers else zero
     router_z = z_loss(part.routers, whole.routers) if part.routers else zero
@@ -135,7 +141,7 @@ def _mean(part: MaskedSum | None, whole: MaskedSum | None, zero: Tensor) -> Tens
 
 
 def _zero_like(sums: ObjectiveSums) -> Tensor:
-    for term in (sums.spectral, sums.si_sdr, sums.emotion):
+    for term in (sums.spectral, sums.waveform, sums.emotion):
         if term is not None:
             return torch.zeros_like(term.total).detach()
     return torch.zeros(())

@@ -161,7 +161,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
             clean_BN=batch.clean_BN,
             emotion_B=batch.emotion_B,
             class_weight_C=self.class_weight_C,
-            with_si_sdr=self.settings.objective.si_sdr_weight > 0.0,
+            waveform_ratio=self.settings.objective.wanted_ratio,
         )
 
     def fit_batch(self, batch: EffectiveBatch) -> Tensor:

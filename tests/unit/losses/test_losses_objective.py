@@ -41,7 +41,7 @@ def sums_of(rows: slice, leaves: dict[str, Tensor]) -> ObjectiveSums:
         clean_BN=leaves["clean"][rows],
         emotion_B=LABELS[rows],
         class_weight_C=WEIGHTS,
-        with_si_sdr=True,
+        waveform_ratio="snr",
     )
 
 
@@ -62,7 +62,7 @@ def make_leaves() -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("balance_over", ["per_router", "pooled"])
 def test_unequal_parts_add_up_to_the_whole_in_value_and_gradient(balance_over: str) -> None:
-    config = ObjectiveConfig(si_sdr_weight=0.05, balance_weight=0.3, router_z_weight=0.2, balance_over=balance_over)
+    config = ObjectiveConfig(waveform_weight=0.05, balance_weight=0.3, router_z_weight=0.2, balance_over=balance_over)
     leaves = make_leaves()
     trained = [leaf for leaf in leaves.values() if leaf.requires_grad]
     whole = loss_terms(sums_of(slice(0, 4), leaves), config).total

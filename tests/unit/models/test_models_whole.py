@@ -35,9 +35,9 @@ def run(model: nn.Module, noisy: torch.Tensor, lengths: torch.Tensor) -> MultiTa
 
 def terms(output: MultiTaskOutput, **weights: float):  # noqa: ANN201 - a test's helper
     sums = objective_sums(
-        output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=torch.tensor([0, 1, 2]), with_si_sdr=True
+        output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=torch.tensor([0, 1, 2]), waveform_ratio="snr"
     )
-    return loss_terms(sums, ObjectiveConfig(si_sdr_weight=0.01, **weights))
+    return loss_terms(sums, ObjectiveConfig(waveform_weight=0.01, **weights))
 
 
 @pytest.mark.parametrize("name", BUILTIN)
