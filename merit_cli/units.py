@@ -17,6 +17,15 @@ def db_to_amplitude(level_db: float) -> float:
     return float(10.0 ** (level_db / 20.0))
 
 
+def db_to_power(level_db: float) -> float:
+    """Power ratio of a level in dB.
+
+    >>> round(db_to_power(20.0), 6)
+    100.0
+    """
+    return float(10.0 ** (level_db / 10.0))
+
+
 def power_to_db(power: float) -> float:
     """Level in dB of a power ratio; minus infinity for zero.
 

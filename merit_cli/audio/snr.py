@@ -14,6 +14,7 @@ from merit_cli.audio.levels import SILENCE_POWER, LevelName, mean_power, noise_p
 from merit_cli.units import power_to_db
 
 FloatArray = npt.NDArray[np.float32]
+WideArray = npt.NDArray[np.float64]
 PEAK_LIMIT = 0.999
 """Highest sample value a mixture may reach before all its parts are turned down together."""
 
@@ -21,11 +22,26 @@ PEAK_LIMIT = 0.999
 class Mix(NamedTuple):
     """Noisy, clean and noise (N,), float64, already turned down together, and by which gains."""
 
-    noisy: npt.NDArray[np.float64]
-    clean: npt.NDArray[np.float64]
-    noise: npt.NDArray[np.float64]
+    noisy: WideArray
+    clean: WideArray
+    noise: WideArray
     gain: float
     shared_gain: float
+
+
+def noise_gain(speech: float, noise: float, snr_db: float) -> float:
+    """What brings noise of a mean power to ``snr_db`` under speech of a mean power; rounded to float32.
+
+    >>> noise_gain(0.01, 0.04, 0.0)
+    0.5
+    """
+    return float(np.float32(math.sqrt(speech / (noise * 10.0 ** (snr_db / 10.0)))))
+
+
+def turn_down(*parts: WideArray) -> float:
+    """The one gain, rounded to float32, that keeps the peak of every part within `PEAK_LIMIT`; at most 1."""
+    peak = max(max(float(part.max()), -float(part.min())) for part in parts)
+    return float(np.float32(PEAK_LIMIT / peak)) if peak > PEAK_LIMIT else 1.0
 
 
 def mix_at_snr(clean: FloatArray, noise: FloatArray, snr_db: float, *, sample_rate: int, level: LevelName) -> Mix:
@@ -47,12 +63,12 @@ def mix_at_snr(clean: FloatArray, noise: FloatArray, snr_db: float, *, sample_ra
     signal, disturbance = speech_power(clean, sample_rate, level), noise_power(noise, sample_rate, level)
     assert signal > 0.0, "speech must not be silent"
     assert disturbance > 0.0, "noise must not be silent"
-    gain = float(np.float32(math.sqrt(signal / (disturbance * 10.0 ** (snr_db / 10.0)))))
-    clean_wide = clean.astype(np.float64)
-    noise_wide = noise.astype(np.float64) * gain
+    gain = noise_gain(signal, disturbance, snr_db)
+    clean_wide, noise_wide = clean.astype(np.float64), noise.astype(np.float64) * gain
     noisy = clean_wide + noise_wide
-    peak = max(float(np.max(np.abs(part))) for part in (noisy, clean_wide, noise_wide))
-    shared = float(np.float32(min(1.0, PEAK_LIMIT / peak))) if peak > 0.0 else 1.0
+    shared = turn_down(noisy, clean_wide, noise_wide)
+    if shared == 1.0:
+        return Mix(noisy, clean_wide, noise_wide, gain, shared)
     return Mix(noisy * shared, clean_wide * shared, noise_wide * shared, gain, shared)
 
 
@@ -60,11 +76,13 @@ def measure_snr_db(
     noisy: npt.NDArray[np.floating], clean: npt.NDArray[np.floating], *, sample_rate: int, level: LevelName
 ) -> float:
     """SNR of a mixture whose noise is ``noisy - clean``; both (N,). Infinite where nothing was added."""
-    noise = np.asarray(noisy, dtype=np.float64) - np.asarray(clean, dtype=np.float64)
-    disturbance = noise_power(noise, sample_rate, level)
-    if disturbance <= 0.0:
-        return math.inf
-    return power_to_db(speech_power(clean, sample_rate, level) / disturbance)
+    noise = np.subtract(noisy, clean, dtype=np.float64)
+    return power_ratio_db(speech_power(clean, sample_rate, level), noise_power(noise, sample_rate, level))
+
+
+def power_ratio_db(speech: float, noise: float) -> float:
+    """Ratio of two mean powers in dB; infinite over no noise."""
+    return power_to_db(speech / noise) if noise > 0.0 else math.inf
 
 
 def is_silent(samples: npt.NDArray[np.floating]) -> bool:

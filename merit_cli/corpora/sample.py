@@ -7,6 +7,7 @@ communication of emotion", table 2), the amounts ours. Rate and level move littl
 deviates at random, so that duration and level alone do not give the style away.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from merit_cli.errors import MeritError, NoInput
 from merit_cli.io.audio_file import audio_info, read_audio, write_audio
 from merit_cli.manifests.read_write import CARD_NAME, Card, read_card, read_manifest
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.mixing.plan import generator_for
 from merit_cli.units import power_to_db
 
 SAMPLE_FOLDER = "data_manifests/sample"
@@ -102,7 +102,7 @@ def prepare_sample_noise(raw: Path | None, output: Path) -> PreparedCorpus:
 def style_of(prompt_id: str, name: str) -> Style:
     """The style as this prompt gets it: the rule with the utterance's own small deviation."""
     rule = STYLES[name]
-    pitch, rate, level = generator_for(SEED, "style", prompt_id, name).uniform(-1.0, 1.0, 3)
+    pitch, rate, level = _generator(SEED, "style", prompt_id, name).uniform(-1.0, 1.0, 3)
     return Style(
         semitones=round(rule.semitones + PITCH_SPREAD * pitch, 2),
         pitch_range=rule.pitch_range,
@@ -158,3 +158,9 @@ def _card(folder: Path) -> Card:
             "the sample has no card", place=str(folder), hint="give the folder of the bundled sample, or none"
         )
     return card
+
+
+def _generator(seed: int, *keys: str | int) -> np.random.Generator:
+    """A generator that depends on nothing but its arguments."""
+    text = "\0".join(str(key) for key in (seed, *keys))
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big"))

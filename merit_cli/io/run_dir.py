@@ -102,19 +102,51 @@ def open_run(
             sweep_temporaries(path)
             return RunDir(path, "resumed", mark)
         _refuse_or_clear(path, found, command=command, recipe=recipe, inputs=inputs, overwrite=overwrite)
+    _describe(path, command=command, name=name, recipe=recipe, inputs=inputs, mark=mark, argv=argv)
+    return RunDir(path, "new", mark)
+
+
+def start_shared_run(
+    path: Path, *, command: str, name: str, recipe: Tree, inputs: Mapping[str, str], parts: Sequence[str]
+) -> None:
+    """Describe a run that many jobs fill at once, where no other of them has done so.
+
+    Args:
+        path: The folder.
+        command: Such as ``mix``.
+        name: The recipe's name.
+        recipe: The resolved recipe.
+        inputs: Name of each input to the hash of its contents.
+        parts: Names that jobs may have put there before it was described.
+
+    Raises:
+        UsageError: The folder holds another run, or files that are not a run.
+        Unavailable: The folder cannot be written.
+    """
+    mark = fingerprint(recipe, inputs)
+    found = _recorded(path)
+    foreign = path.is_dir() and not found and {p.name for p in path.iterdir()} - {*parts, "recipe.yaml"}
+    if foreign or (found and (found.get("fingerprint"), found.get("command")) != (mark, command)):
+        _refuse_or_clear(path, found, command=command, recipe=recipe, inputs=inputs, overwrite=False)
+    if not found:
+        _describe(path, command=command, name=name, recipe=recipe, inputs=inputs, mark=mark, argv=None)
+
+
+def _describe(
+    path: Path,
+    *,
+    command: str,
+    name: str,
+    recipe: Tree,
+    inputs: Mapping[str, str],
+    mark: str,
+    argv: Sequence[str] | None,
+) -> None:
+    """Write what a run is; ``provenance.json`` last, because it makes the folder a run."""
     make_folder(path)
     write_yaml(path / "recipe.yaml", recipe)
-    write_json(
-        path / "provenance.json",
-        {
-            "command": command,
-            "name": name,
-            "fingerprint": mark,
-            "inputs": dict(inputs),
-            **gather_provenance(argv or sys.argv),
-        },
-    )
-    return RunDir(path, "new", mark)
+    facts = {"command": command, "name": name, "fingerprint": mark, "inputs": dict(inputs)}
+    write_json(path / "provenance.json", {**facts, **gather_provenance(argv or sys.argv)})
 
 
 def _recorded(path: Path) -> dict[str, Any]:

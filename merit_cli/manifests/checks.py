@@ -35,7 +35,14 @@ def find_leaks(rows: Iterable[tuple[str, Identity]]) -> dict[str, list[str]]:
 
 def check_leaks(utterances: Sequence[Utterance], card: Card | None = None, *, allow_leak: bool = False) -> list[str]:
     """Notes on the leaks of a manifest that were allowed; see `check_identities`."""
-    return check_identities([(u.split, identity_of(u)) for u in utterances], card, allow_leak=allow_leak)
+    rows = [(one.split, identity_of(one)) for one in utterances]
+    rows += [
+        (one.split, {"noise_id": more.noise_id})
+        for one in utterances
+        if one.mixture
+        for more in one.mixture.more_noises
+    ]
+    return check_identities(rows, card, allow_leak=allow_leak)
 
 
 def check_identities(

@@ -6,47 +6,15 @@ id, never by editing a path.
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from merit_cli.errors import BadData, nearest_name
+from merit_cli.manifests.mixture import Mixture
 
 Label = str | float
 PATH_FIELDS = ("audio", "clean", "noise", "noisy")
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """How a noisy file was made; enough to render it again.
-
-    Args:
-        clean_id: Id of the speech.
-        noise_id: Id of the noise.
-        noise_class: Folder or label of the noise.
-        snr_db: As asked.
-        achieved_snr_db: Measured on the written files.
-        level: Definition of level that the SNR is stated in.
-        variant: Number of this mixture among those of the same speech.
-        noise_start: First noise sample used, at the mixture's rate.
-        gain: What the noise was multiplied by before the shared gain.
-        shared_gain: What noisy, clean and noise were all multiplied by.
-        seed: The mix's seed.
-        other_snr_db: The same pair under the other level definitions, by name.
-    """
-
-    clean_id: str
-    noise_id: str
-    noise_class: str
-    snr_db: float
-    achieved_snr_db: float
-    level: str
-    variant: int
-    noise_start: int
-    gain: float
-    shared_gain: float
-    seed: int
-    other_snr_db: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,7 +66,7 @@ class Utterance:
             if spec.name in PATH_FIELDS and value is not None:
                 value = Path(os.path.relpath(value, root)).as_posix()
             elif isinstance(value, Mixture):
-                value = {key: part for key, part in asdict(value).items() if part != {}}
+                value = value.to_line()
             elif isinstance(value, Mapping):
                 value = dict(value)
             if value not in (None, "", {}) and not (spec.name == "start" and value == 0):
@@ -125,7 +93,7 @@ class Utterance:
                 if values.get(key) is not None:
                     values[key] = Path(os.path.normpath(root / values[key]))
             if values.get("mixture") is not None:
-                values["mixture"] = Mixture(**values["mixture"])
+                values["mixture"] = Mixture.from_line(values["mixture"])
             made = cls(**values)
         except TypeError as error:
             raise BadData(f"the manifest line is not complete: {_plain(error)}", place=place) from None

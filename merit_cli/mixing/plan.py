@@ -1,126 +1,137 @@
 """Which noise meets which speech, at which ratio: fixed before anything is rendered.
 
 All randomness comes from hash(seed, utterance id, variant), so a mixture does not depend on the
-order of work, the number of workers or what was done before. Noise files are dealt out from seeded
-permutations by the rank of the utterance in the sorted manifest: each is used before any is used
-again. On a grid of ratios the same noise and segment serve every ratio.
+order of work, the number of workers or what was done before. Noise files are dealt out by the rank
+of the utterance in the sorted manifest: each is used before any is used again. On a grid of ratios
+the same noise and segment serve every ratio.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from merit_cli.errors import NoInput
+from merit_cli.manifests.checks import Identity
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.mixing.recipe import MixRecipe, SnrList, SnrRange
+from merit_cli.mixing.draws import Draws
+from merit_cli.mixing.noise_pools import Pools, make_pools
+from merit_cli.mixing.recipe import MixRecipe, NoiseSet
+from merit_cli.mixing.snr_plan import draw_ratios, num_ratios
 
-SPLIT_SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
-"""How noise files without a split are dealt to the splits of the speech (ours)."""
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedMixture:
     """One mixture to render.
 
     Args:
         id: Of the mixture.
         speech: The clean utterance.
-        noise: The noise file.
+        noises: The noise files, heard at once.
         snr_db: Wanted ratio.
         variant: Number among the mixtures of this utterance.
-        draw_key: What the segment is drawn from, shared by the ratios of a grid.
+        draw_key: What segments and distortions are drawn from, shared by the ratios of a grid.
         seed: The recipe's.
+        noise_set: Which set of the split the noises come from.
+        starts: First sample of each noise at the mixture's rate, where it is already known.
     """
 
     id: str
     speech: Utterance
-    noise: Utterance
+    noises: tuple[Utterance, ...]
     snr_db: float
     variant: int
     draw_key: str
     seed: int
+    noise_set: NoiseSet = "any"
+    starts: tuple[int, ...] | None = None
 
 
-def generator_for(seed: int, *keys: str | int) -> np.random.Generator:
-    """A generator that depends on nothing but its arguments.
+@dataclass(frozen=True)
+class SourcePlan:
+    """Speech in the order of its ids, and the noises it may meet: what a plan is drawn from.
 
-    >>> int(generator_for(0, "a", 1).integers(1000)) == int(generator_for(0, "a", 1).integers(1000))
-    True
+    Args:
+        recipe: How to mix.
+        voices: Sorted by id.
+        pools: Noises of each split and set.
     """
-    text = "\0".join(str(key) for key in (seed, *keys))
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big"))
+
+    recipe: MixRecipe
+    voices: Sequence[Utterance]
+    pools: Pools
+
+    @property
+    def num_mixtures(self) -> int:
+        """How many mixtures the plan has."""
+        each = {split: self.recipe.plan_of(split).num_mixtures for split in {one.split for one in self.voices}}
+        return sum(each[one.split] for one in self.voices)
+
+    def __iter__(self) -> Iterator[PlannedMixture]:
+        """Every mixture, in the order of utterance ids."""
+        ranks: dict[str, int] = {}
+        plans = {split: self.recipe.plan_of(split) for split in {one.split for one in self.voices}}
+        for utterance in self.voices:
+            rank = ranks.get(utterance.split, 0)
+            ranks[utterance.split] = rank + 1
+            plan = plans[utterance.split]
+            step = plan.variants * num_ratios(plan.snr)
+            for number, noise_set in enumerate(plan.noise_sets):
+                for repeat in range(plan.variants):
+                    position = rank * plan.variants + repeat
+                    key = f"{utterance.id}\0{noise_set}\0{repeat}"
+                    ratios = draw_ratios(plan.snr, Draws(self.recipe.seed, "snr", key), position=position)
+                    noises = self._noises(utterance.split, noise_set, position)
+                    first = number * step + repeat * len(ratios)
+                    for variant, snr_db in enumerate(ratios, start=first):
+                        yield PlannedMixture(
+                            f"{utterance.id}__v{variant}",
+                            utterance,
+                            noises,
+                            snr_db,
+                            variant,
+                            key,
+                            self.recipe.seed,
+                            noise_set,
+                        )
+
+    def _noises(self, split: str, noise_set: NoiseSet, position: int) -> tuple[Utterance, ...]:
+        count, deal = self.recipe.num_noises, self.pools[split, noise_set]
+        return tuple(deal.at(position * count + number) for number in range(count))
+
+    def speech(self) -> Iterator[Utterance]:
+        """Each utterance once, in order."""
+        return iter(self.voices)
+
+    def noises(self) -> Iterator[Utterance]:
+        """Each noise that may be heard, once, in the order of ids."""
+        files = {noise.id: noise for deal in self.pools.values() for noise in deal.files}
+        return (files[name] for name in sorted(files))
+
+    def identities(self) -> Iterator[tuple[str, Identity]]:
+        """Split and source of everything that may not stand in two splits."""
+        yield from ((one.split, {"speaker": one.speaker}) for one in self.voices)
+        for (split, _), deal in self.pools.items():
+            yield from ((split, {"noise_id": noise.id}) for noise in deal.files)
 
 
-def plan_mixtures(
-    speech: Sequence[Utterance], noise: Sequence[Utterance], recipe: MixRecipe
-) -> Iterator[PlannedMixture]:
-    """Every mixture of a recipe, in the order of utterance ids.
+def plan_mixtures(speech: Sequence[Utterance], noise: Sequence[Utterance], recipe: MixRecipe) -> SourcePlan:
+    """The plan of a recipe over speech and noise.
 
     Raises:
         NoInput: There is no noise for a split of the speech, or no speech in the wanted splits.
+        CheckFailed: A noise class that is held out stands in train or dev.
     """
-    wanted = sorted((u for u in speech if not recipe.splits or u.split in recipe.splits), key=lambda u: u.id)
+    wanted = sorted((one for one in speech if not recipe.splits or one.split in recipe.splits), key=lambda one: one.id)
     if not wanted:
         raise NoInput(f"no speech in the splits {', '.join(recipe.splits)}", place="splits", hint="check the manifest")
-    pools = {split: _Deal(split, noise, recipe.seed) for split in sorted({u.split for u in wanted})}
-    ranks: dict[str, int] = dict.fromkeys(pools, 0)
-    for utterance in wanted:
-        rank = ranks[utterance.split]
-        ranks[utterance.split] += 1
-        for repeat in range(recipe.variants):
-            chosen = pools[utterance.split].at(rank * recipe.variants + repeat)
-            key = f"{utterance.id}\0{repeat}"
-            ratios = _ratios(recipe, key)
-            for number, snr_db in enumerate(ratios):
-                variant = repeat * len(ratios) + number
-                mixture_id = f"{utterance.id}__v{variant}"
-                yield PlannedMixture(mixture_id, utterance, chosen, snr_db, variant, key, recipe.seed)
-
-
-def _ratios(recipe: MixRecipe, key: str) -> list[float]:
-    generator = generator_for(recipe.seed, "snr", key)
-    plan = recipe.snr
-    if isinstance(plan, SnrList):
-        return list(plan.values) if plan.order == "grid" else [float(generator.choice(plan.values))]
-    if isinstance(plan, SnrRange):
-        return [round(float(generator.uniform(plan.low, plan.high)), 3)]
-    return [round(float(generator.normal(plan.mean, plan.std)), 3)]
-
-
-class _Deal:
-    """The noise files of one split, dealt from one seeded permutation after another."""
-
-    def __init__(self, split: str, noise: Sequence[Utterance], seed: int) -> None:
-        self.files = sorted((n for n in noise if n.split in ("", split) or not split), key=lambda n: n.id)
-        self.seed, self.split = seed, split
-        if not self.files:
-            raise NoInput(f"there is no noise for the split {split!r}", place="noise", hint="give noise to every split")
-
-    def at(self, position: int) -> Utterance:
-        cycle, index = divmod(position, len(self.files))
-        order = generator_for(self.seed, "noise", self.split, cycle).permutation(len(self.files))
-        return self.files[int(order[index])]
-
-
-def split_noise(noise: Sequence[Utterance], splits: Sequence[str], seed: int) -> list[Utterance]:
-    """Noise files without a split, dealt to ``splits`` within each class; others are left as they are.
-
-    Every split gets a file of a class where the class has enough; a class with fewer files than
-    splits serves the first splits that lack noise, so no file ever stands in two.
-    """
-    if not splits or any(n.split for n in noise):
-        return list(noise)
-    counts = dict.fromkeys(splits, 0)
-    shares = {split: SPLIT_SHARES.get(split, 0.15) for split in splits}
-    classes: dict[str, list[Utterance]] = {}
-    for item in sorted(noise, key=lambda n: n.id):
-        classes.setdefault(item.info.get("noise_class", ""), []).append(item)
-    dealt = []
-    for name, files in classes.items():
-        for index in generator_for(seed, "noise split", name).permutation(len(files)):
-            split = min(splits, key=lambda s: (counts[s] / shares[s], s))
-            counts[split] += 1
-            dealt.append(replace(files[int(index)], split=split))
-    return sorted(dealt, key=lambda n: n.id)
+    sets: Mapping[str, Sequence[NoiseSet]] = {
+        split: recipe.plan_of(split).noise_sets for split in sorted({one.split for one in wanted})
+    }
+    pools = make_pools(noise, sets, unseen=recipe.unseen_noise, seed=recipe.seed)
+    for (split, name), deal in pools.items():
+        if len(deal.files) < recipe.num_noises:
+            raise NoInput(
+                f"{recipe.num_noises} noises at once need as many files; split {split!r}, set {name!r} has "
+                f"{len(deal.files)}",
+                place="num_noises",
+            )
+    return SourcePlan(recipe, wanted, pools)

@@ -1,73 +1,29 @@
 """The recipe of a mix."""
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, model_validator
 
 from merit_cli.audio.levels import LevelName
 from merit_cli.config.frozen import FrozenConfig
+from merit_cli.mixing.snr_plan import SnrList, SnrPlan, num_ratios
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
-
-
-class SnrList(FrozenConfig):
-    """Fixed ratios in dB: every utterance at each (``grid``) or at one drawn for it (``random``)."""
-
-    kind: Literal["list"] = "list"
-    values: tuple[float, ...] = Field(min_length=1)
-    order: Literal["grid", "random"] = "grid"
+NoiseSet = Literal["any", "matched", "unseen"]
+Segment = Literal["random", "start", "loud", "loop"]
 
 
-class SnrRange(FrozenConfig):
-    """A ratio in dB drawn uniformly for each utterance."""
+class SplitPlan(FrozenConfig):
+    """What a split does differently; None takes the recipe's own.
 
-    kind: Literal["range"] = "range"
-    low: float
-    high: float
-
-
-class SnrNormal(FrozenConfig):
-    """A ratio in dB drawn from a normal distribution for each utterance."""
-
-    kind: Literal["normal"] = "normal"
-    mean: float
-    std: float = Field(ge=0.0)
-
-
-SnrPlan = SnrList | SnrRange | SnrNormal
-
-
-def parse_snr(value: Any) -> Any:
-    """An SNR plan from its short spelling; anything else is left to validation.
-
-    Raises:
-        ValueError: The text is none of ``-5,0,5``, ``lo:hi`` and ``normal(mean,std)``.
-
-    >>> parse_snr("-5,0,5").values
-    (-5.0, 0.0, 5.0)
-    >>> parse_snr("0:10").high
-    10.0
-    >>> parse_snr("normal(5, 2)").std
-    2.0
+    Args:
+        snr: Ratios in dB.
+        variants: Mixtures of each utterance.
+        noise_sets: See `MixRecipe`.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return SnrList(values=(float(value),))
-    if isinstance(value, list | tuple):
-        return SnrList(values=tuple(value))
-    if not isinstance(value, str):
-        return value
-    text = value.replace(" ", "")
-    if match := re.fullmatch(rf"({_NUMBER}):({_NUMBER})", text):
-        low, high = float(match[1]), float(match[2])
-        if low > high:
-            raise ValueError(f"the range {value!r} runs downwards")
-        return SnrRange(low=low, high=high)
-    if match := re.fullmatch(rf"normal\(({_NUMBER}),({_NUMBER})\)", text):
-        return SnrNormal(mean=float(match[1]), std=float(match[2]))
-    if re.fullmatch(rf"{_NUMBER}(,{_NUMBER})*", text):
-        return SnrList(values=tuple(float(part) for part in text.split(",")))
-    raise ValueError(f"cannot read the SNR {value!r}; write -5,0,5 or -5:10 or normal(5,2)")
+
+    snr: SnrPlan | None = None
+    variants: int | None = Field(default=None, ge=1)
+    noise_sets: tuple[NoiseSet, ...] | None = Field(default=None, min_length=1)
 
 
 class MixRecipe(FrozenConfig):
@@ -78,25 +34,78 @@ class MixRecipe(FrozenConfig):
         snr: Ratios in dB; short spellings as `parse_snr` reads them.
         level: Definition of level that the ratio is stated in.
         variants: Mixtures of each utterance, each with its own noise and segment.
-        segment: Where a noise longer than the speech is cut: ``random`` or ``start``.
+        num_noises: Noises heard at once, each brought to the same level before they are added up.
+        noise_sets: ``any`` noise of the split, only ``matched`` (of a class that train has), only ``unseen``;
+            an utterance is mixed with each set named.
+        unseen_noise: Noise classes kept out of train and dev, whole.
+        by_split: What a split does differently.
+        segment: Where the noise is cut: at ``random``, at its ``start``, where it is ``loud``est, or at random
+            as a ``loop`` that goes on from its end to its beginning.
+        loop_fade: Cross-fade in seconds where a noise is repeated; a noise shorter than the speech always is.
+        min_noise_dbfs: A drawn piece of noise quieter than this is drawn again, ten times, then skipped.
         sample_rate: Of the mixtures, in Hz.
         format: Container of the written files.
-        encoding: soundfile's name of the sample format.
+        encoding: soundfile's name of the sample format. Nothing is ever dithered.
         channels: What becomes of several channels.
         stems: Also write the scaled noise.
+        levels_report: Also record the levels of speech and noise under every definition.
         splits: Only these splits; empty takes all.
         seed: Of all drawing.
     """
 
     name: str = "mix"
-    snr: Annotated[SnrPlan, BeforeValidator(parse_snr)] = SnrList(values=(-5.0, 0.0, 5.0))
+    snr: SnrPlan = SnrList(values=(-5.0, 0.0, 5.0))
     level: LevelName = "rms"
     variants: int = Field(default=1, ge=1)
-    segment: Literal["random", "start"] = "random"
+    num_noises: int = Field(default=1, ge=1, le=8)
+    noise_sets: tuple[NoiseSet, ...] = Field(default=("any",), min_length=1)
+    unseen_noise: tuple[str, ...] = ()
+    by_split: dict[str, SplitPlan] = Field(default_factory=dict)
+    segment: Segment = "random"
+    loop_fade: float = Field(default=0.05, ge=0.0, le=1.0)
+    min_noise_dbfs: float = Field(default=-80.0, ge=-100.0, le=0.0)
     sample_rate: int = Field(default=16000, ge=1000, le=192000)
-    format: Literal["flac", "wav"] = "flac"
-    encoding: Literal["PCM_16", "PCM_24"] = "PCM_16"
+    format: Literal["flac", "wav", "ogg"] = "flac"
+    encoding: Literal["PCM_16", "PCM_24", "FLOAT", "VORBIS"] = "PCM_16"
     channels: Literal["mix", "first"] = "mix"
     stems: bool = False
+    levels_report: bool = False
     splits: tuple[str, ...] = ()
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> "MixRecipe":
+        if (self.format == "ogg") != (self.encoding == "VORBIS"):
+            raise ValueError("the format ogg goes with the encoding VORBIS, and with no other")
+        if self.encoding == "FLOAT" and self.format != "wav":
+            raise ValueError("the encoding FLOAT needs the format wav")
+        return self
+
+    @model_validator(mode="after")
+    def _has_unseen_noise(self) -> "MixRecipe":
+        asked = {name for split in ("", *self.by_split) for name in self.plan_of(split).noise_sets}
+        if asked & {"matched", "unseen"} and not self.unseen_noise:
+            raise ValueError("the noise sets matched and unseen need unseen_noise, the classes to hold out")
+        return self
+
+    def plan_of(self, split: str) -> "ResolvedSplit":
+        """What holds for one split."""
+        own = self.by_split.get(split, SplitPlan())
+        return ResolvedSplit(
+            snr=own.snr or self.snr,
+            variants=own.variants or self.variants,
+            noise_sets=own.noise_sets or self.noise_sets,
+        )
+
+
+class ResolvedSplit(FrozenConfig):
+    """`SplitPlan` with nothing left open."""
+
+    snr: SnrPlan
+    variants: int
+    noise_sets: tuple[NoiseSet, ...]
+
+    @property
+    def num_mixtures(self) -> int:
+        """Mixtures of each utterance."""
+        return len(self.noise_sets) * self.variants * num_ratios(self.snr)

@@ -1,34 +1,39 @@
-"""Rendering one planned mixture to files, and measuring what was written."""
+"""Rendering the mixtures of one utterance to files, and measuring what was written."""
 
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from merit_cli.audio.levels import LevelName
-from merit_cli.audio.snr import is_silent, measure_snr_db, mix_at_snr
-from merit_cli.errors import BadData
-from merit_cli.io.audio_file import FloatArray, read_audio, resample, write_audio
-from merit_cli.manifests.utterance import Mixture, Utterance
-from merit_cli.mixing.plan import PlannedMixture, generator_for
+from merit_cli.audio.levels import LevelName, noise_power, speech_power
+from merit_cli.audio.snr import FloatArray, WideArray, power_ratio_db
+from merit_cli.errors import MeritError, Unavailable
+from merit_cli.io.atomic import atomic_path
+from merit_cli.io.audio_file import read_audio, write_audio
+from merit_cli.manifests.mixture import Mixture, NoiseUse
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.mixture import Mixed, Pieces, Voice, cut_noise, make_voice, mix, read_speech
+from merit_cli.mixing.noise_pools import noise_class
+from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
 
 SNR_TOLERANCE_DB = 0.05
 """A written mixture further than this from its request is remarked on in the ledger."""
-_NUM_DRAWS = 10
-_LEVELS: tuple[LevelName, ...] = ("rms", "active", "p56")
-
-
-class SilentSource(BadData):
-    """Speech or noise is silent, so there is no ratio to set."""
 
 
 @dataclass(frozen=True)
 class RenderJob:
-    """What a worker needs to render one mixture."""
+    """What a worker needs to render the mixtures of one utterance.
 
-    planned: PlannedMixture
+    Args:
+        mixtures: All of the same speech.
+        recipe: How to mix.
+        output: Gets ``noisy/``, ``clean/`` and, where asked, ``noise/``.
+    """
+
+    mixtures: tuple[PlannedMixture, ...]
     recipe: MixRecipe
     output: Path
 
@@ -42,110 +47,126 @@ class Rendered:
     remark: str
 
 
-def render(job: RenderJob) -> Rendered:
-    """Write noisy, clean and, where asked, noise of one mixture, and measure the files.
+def render(job: RenderJob) -> tuple[Rendered | MeritError, ...]:
+    """Each mixture of the job written and measured, or why it could not be made.
+
+    The speech is read, measured and, as long as no mixture has to be turned down, encoded once.
 
     Raises:
-        SilentSource: The speech is silent, or every drawn piece of the noise is.
-        BadData: A source cannot be read.
         Unavailable: The output cannot be written.
     """
-    planned, recipe = job.planned, job.recipe
-    rate = recipe.sample_rate
-    clean = _read(planned.speech, recipe)
-    if is_silent(clean):
-        raise SilentSource("the speech is silent", place=planned.speech.id)
-    noise, noise_start = draw_noise(planned, recipe, clean.size)
-    mix = mix_at_snr(clean, noise, planned.snr_db, sample_rate=rate, level=recipe.level)
-    paths = {part: job.output / part / f"{planned.id}.{recipe.format}" for part in ("noisy", "clean", "noise")}
-    write_audio(paths["noisy"], mix.noisy, rate, subtype=recipe.encoding)
-    write_audio(paths["clean"], mix.clean, rate, subtype=recipe.encoding)
-    if recipe.stems:
-        write_audio(paths["noise"], mix.noise, rate, subtype=recipe.encoding)
-    noisy_back, clean_back = read_audio(paths["noisy"]).samples, read_audio(paths["clean"]).samples
-    measured = {
-        level: measure_snr_db(noisy_back, clean_back, sample_rate=rate, level=level)
-        for level in (_LEVELS if recipe.level != "rms" else ("rms",))
-    }
-    achieved = measured.pop(recipe.level)
-    error = abs(achieved - planned.snr_db)
-    remark = f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
-    done = Mixture(
-        clean_id=planned.speech.id,
-        noise_id=planned.noise.id,
-        noise_class=planned.noise.info.get("noise_class", ""),
-        snr_db=planned.snr_db,
-        achieved_snr_db=round(achieved, 4),
-        level=recipe.level,
-        variant=planned.variant,
-        noise_start=noise_start,
-        gain=mix.gain,
-        shared_gain=mix.shared_gain,
-        seed=planned.seed,
-        other_snr_db={level: round(value, 2) for level, value in measured.items() if math.isfinite(value)},
-    )
-    return Rendered(_line(job, paths, done, num_samples=clean.size), error, remark)
+    try:
+        voice = make_voice(read_speech(job.mixtures[0], job.recipe), job.recipe)
+    except Unavailable:
+        raise
+    except MeritError as error:
+        return (error,) * len(job.mixtures)
+    bench = _Bench(job, voice)
+    results: list[Rendered | MeritError] = []
+    for planned in job.mixtures:
+        try:
+            results.append(bench.render(planned))
+        except Unavailable:
+            raise
+        except MeritError as error:
+            results.append(error)
+    return tuple(results)
 
 
-def _line(job: RenderJob, paths: dict[str, Path], mixture: Mixture, *, num_samples: int) -> Utterance:
-    """The manifest line of a rendered mixture."""
-    speech, noise = job.planned.speech, job.planned.noise
-    stationary = {key: noise.info[key] for key in ("stationary",) if key in noise.info}
-    return Utterance(
-        id=job.planned.id,
-        audio=paths["noisy"],
-        clean=paths["clean"],
-        noise=paths["noise"] if job.recipe.stems else None,
-        sample_rate=job.recipe.sample_rate,
-        num_samples=num_samples,
-        speaker=speech.speaker,
-        split=speech.split,
-        labels=speech.labels,
-        info={**speech.info, **stationary},
-        mixture=mixture,
-    )
+class _Bench:
+    """What the mixtures of one utterance share: the voice, the last noise, and clean files by gain."""
 
+    def __init__(self, job: RenderJob, voice: Voice) -> None:
+        self.job, self.recipe, self.voice = job, job.recipe, voice
+        self.key, self.pieces = "", None  # type: tuple[str, Pieces | None]
+        self.clean_files: dict[float, tuple[Path, FloatArray, float]] = {}
+        self.levels = self._levels(voice.heard_N, "speech") if self.recipe.levels_report else {}
 
-def draw_noise(planned: PlannedMixture, recipe: MixRecipe, num_samples: int) -> tuple[FloatArray, int]:
-    """A piece of the noise (num_samples,) at the recipe's rate, and where it starts.
+    def render(self, planned: PlannedMixture) -> Rendered:
+        recipe = self.recipe
+        if self.pieces is None or planned.draw_key != self.key:
+            self.pieces, self.key = cut_noise(planned, recipe, self.voice.heard_N.size), planned.draw_key
+        mixed = mix(self.voice, self.pieces, planned.snr_db)
+        paths = {part: self.job.output / part / f"{planned.id}.{recipe.format}" for part in ("noisy", "clean", "noise")}
+        write_audio(paths["noisy"], mixed.noisy, recipe.sample_rate, subtype=recipe.encoding)
+        if recipe.stems:
+            write_audio(paths["noise"], mixed.noise, recipe.sample_rate, subtype=recipe.encoding)
+        clean_back, clean_power = self._write_clean(paths["clean"], mixed)
+        noisy_back = read_audio(paths["noisy"]).samples
+        residual: WideArray = np.subtract(noisy_back, clean_back, dtype=np.float64)
+        achieved = power_ratio_db(clean_power, noise_power(residual, recipe.sample_rate, recipe.level))
+        error = abs(achieved - planned.snr_db)
+        remark = (
+            f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
+        )
+        done = self._record(planned, mixed, self.pieces, achieved, residual)
+        return Rendered(self._line(planned, paths, done), error, remark)
 
-    A piece that is silent is drawn again. A noise shorter than the speech is repeated from a drawn
-    offset.
+    def _write_clean(self, path: Path, mixed: Mixed) -> tuple[FloatArray, float]:
+        """Write the clean file, or copy one of the same gain; what it holds, and its power."""
+        known = self.clean_files.get(mixed.shared_gain)
+        if known is not None:
+            with atomic_path(path) as temporary:
+                shutil.copyfile(known[0], temporary)
+            return known[1], known[2]
+        recipe = self.recipe
+        write_audio(path, mixed.clean, recipe.sample_rate, subtype=recipe.encoding)
+        back = read_audio(path).samples
+        power = speech_power(back, recipe.sample_rate, recipe.level)
+        self.clean_files[mixed.shared_gain] = (path, back, power)
+        return back, power
 
-    Raises:
-        SilentSource: Every drawn piece is silent.
-    """
-    generator = generator_for(planned.seed, "segment", planned.draw_key)
-    total = planned.noise.num_samples * recipe.sample_rate // planned.noise.sample_rate
-    whole = _read(planned.noise, recipe) if total < num_samples else None
-    for _ in range(_NUM_DRAWS if recipe.segment == "random" else 1):
-        last = total - num_samples if whole is None else whole.size - 1
-        start = int(generator.integers(0, last + 1)) if recipe.segment == "random" and last > 0 else 0
-        if whole is not None:
-            piece = whole[np.arange(start, start + num_samples) % whole.size]
-        else:
-            piece = _read_piece(planned.noise, recipe, start, num_samples)
-        if not is_silent(piece):
-            return piece, start
-    raise SilentSource("every drawn piece of the noise is silent", place=planned.noise.id)
+    def _record(
+        self, planned: PlannedMixture, mixed: Mixed, pieces: Pieces, achieved: float, residual: WideArray
+    ) -> Mixture:
+        first, *more = (
+            NoiseUse(noise.id, noise_class(noise), start, mixed.gain * gain)
+            for noise, start, gain in zip(planned.noises, pieces.starts, pieces.gains, strict=True)
+        )
+        others: tuple[LevelName, ...] = () if self.recipe.level == "rms" else ("rms",)
+        rate = self.recipe.sample_rate
+        other_snr_db = {
+            level: power_ratio_db(speech_power(mixed.clean, rate, level), noise_power(residual, rate, level))
+            for level in others
+        }
+        return Mixture(
+            clean_id=planned.speech.id,
+            noise_id=first.noise_id,
+            noise_class="+".join(dict.fromkeys(use.noise_class for use in (first, *more))),
+            snr_db=planned.snr_db,
+            achieved_snr_db=round(achieved, 4),
+            level=self.recipe.level,
+            variant=planned.variant,
+            noise_start=first.noise_start,
+            gain=first.gain,
+            shared_gain=mixed.shared_gain,
+            seed=planned.seed,
+            other_snr_db={level: round(value, 2) for level, value in other_snr_db.items() if math.isfinite(value)},
+            noise_set="" if planned.noise_set == "any" else planned.noise_set,
+            more_noises=tuple(more),
+            levels={**self.levels, **self._levels(mixed.noise, "noise")} if self.recipe.levels_report else {},
+        )
 
+    def _levels(self, samples: WideArray, kind: str) -> dict[str, float]:
+        from merit_cli.audio.levels import measure_levels
 
-def _read(source: Utterance, recipe: MixRecipe) -> FloatArray:
-    audio = read_audio(
-        source.audio,
-        sample_rate=recipe.sample_rate,
-        start=source.start,
-        num_samples=source.num_samples,
-        channels=recipe.channels,
-    )
-    return audio.samples
+        measured = measure_levels(samples, self.recipe.sample_rate, kind=kind)  # type: ignore[arg-type]
+        return {f"{kind}_{name}": round(value, 2) for name, value in measured.items() if math.isfinite(value)}
 
-
-def _read_piece(source: Utterance, recipe: MixRecipe, start: int, num_samples: int) -> FloatArray:
-    """Read and resample only what is needed: ``num_samples`` from ``start``, both at the recipe's rate."""
-    from_rate, to_rate = source.sample_rate, recipe.sample_rate
-    first = start * from_rate // to_rate
-    wanted = min(-(-num_samples * from_rate // to_rate) + 1, source.num_samples - first)
-    audio = read_audio(source.audio, start=source.start + first, num_samples=wanted, channels=recipe.channels)
-    piece = resample(audio.samples, from_rate, to_rate)[:num_samples]
-    return np.pad(piece, (0, num_samples - piece.size), mode="wrap") if piece.size < num_samples else piece
+    def _line(self, planned: PlannedMixture, paths: dict[str, Path], mixture: Mixture) -> Utterance:
+        """The manifest line of a rendered mixture."""
+        speech = planned.speech
+        stationary = {noise.info["stationary"] for noise in planned.noises if "stationary" in noise.info}
+        return Utterance(
+            id=planned.id,
+            audio=paths["noisy"],
+            clean=paths["clean"],
+            noise=paths["noise"] if self.recipe.stems else None,
+            sample_rate=self.recipe.sample_rate,
+            num_samples=self.voice.heard_N.size,
+            speaker=speech.speaker,
+            split=speech.split,
+            labels=speech.labels,
+            info={**speech.info, **({"stationary": stationary.pop()} if len(stationary) == 1 else {})},
+            mixture=mixture,
+        )

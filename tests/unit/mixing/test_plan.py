@@ -4,7 +4,8 @@ import pytest
 
 from merit_cli.errors import NoInput
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.mixing.plan import plan_mixtures, split_noise
+from merit_cli.mixing.noise_pools import split_noise
+from merit_cli.mixing.plan import plan_mixtures
 from merit_cli.mixing.recipe import MixRecipe
 
 
@@ -32,13 +33,13 @@ def test_a_mixture_does_not_change_when_other_speech_is_added_after_it() -> None
 def test_every_noise_is_used_before_any_is_used_again() -> None:
     plan = list(plan_mixtures(clips("s", 8), clips("n", 4), MixRecipe(snr="0")))
     for start in (0, 4):
-        assert len({mixture.noise.id for mixture in plan[start : start + 4]}) == 4
+        assert len({mixture.noises[0].id for mixture in plan[start : start + 4]}) == 4
 
 
 def test_the_ratios_of_a_grid_share_noise_and_segment() -> None:
     plan = list(plan_mixtures(clips("s", 1), clips("n", 4), MixRecipe(snr="-5,0,5")))
     assert [mixture.snr_db for mixture in plan] == [-5.0, 0.0, 5.0]
-    assert len({(mixture.noise.id, mixture.draw_key) for mixture in plan}) == 1
+    assert len({(mixture.noises[0].id, mixture.draw_key) for mixture in plan}) == 1
     assert [mixture.id for mixture in plan] == ["s00__v0", "s00__v1", "s00__v2"]
 
 
@@ -52,7 +53,7 @@ def test_a_range_is_filled() -> None:
 def test_speech_of_a_split_meets_only_noise_of_that_split() -> None:
     speech = clips("a", 4, split="train") + clips("b", 4, split="test")
     noise = clips("n", 2, split="train") + clips("m", 2, split="test")
-    assert all(m.speech.split == m.noise.split for m in plan_mixtures(speech, noise, MixRecipe(snr="0")))
+    assert all(m.speech.split == m.noises[0].split for m in plan_mixtures(speech, noise, MixRecipe(snr="0")))
 
 
 def test_a_split_without_noise_is_refused() -> None:

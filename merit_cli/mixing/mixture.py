@@ -1,0 +1,135 @@
+"""One mixture as arrays: the pure function behind rendered corpora and on-the-fly training alike.
+
+Speech is distorted first where the recipe says so, then the noises are brought to one level, added
+up and distorted, then scaled to the asked ratio against the speech as it is heard, then what is heard
+is distorted as a whole, and last of all one gain brings every part below full scale.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from merit_cli.audio.levels import mean_power, noise_power, speech_power
+from merit_cli.audio.snr import FloatArray, WideArray, is_silent, noise_gain, turn_down
+from merit_cli.mixing.draws import Draws
+from merit_cli.mixing.plan import PlannedMixture
+from merit_cli.mixing.recipe import MixRecipe
+from merit_cli.mixing.segments import SilentSource, draw_piece, read_piece
+from merit_cli.mixing.sources import read_source
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Speech ready to be mixed, measured once for all the mixtures it stands in.
+
+    Args:
+        heard_N: As it reaches the microphone.
+        target_N: What a model should give back; the same unless the recipe distorts speech.
+        power: Mean power of ``heard_N`` under the recipe's level.
+    """
+
+    heard_N: WideArray
+    target_N: WideArray
+    power: float
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The noise of a mixture, before it is scaled to a ratio.
+
+    Args:
+        sum_N: All pieces at one level, added up.
+        power: Mean power of that under the recipe's level.
+        starts: First sample of each at the mixture's rate.
+        gains: What each was multiplied by; 1 for a single one.
+    """
+
+    sum_N: WideArray
+    power: float
+    starts: tuple[int, ...]
+    gains: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A mixture (N,) as it is to be written, and how it came about.
+
+    Args:
+        noisy: What is heard.
+        clean: The target.
+        noise: The noise as it was added.
+        gain: What `Pieces.sum_N` was multiplied by.
+        shared_gain: What all parts were multiplied by at the end.
+    """
+
+    noisy: WideArray
+    clean: WideArray
+    noise: WideArray
+    gain: float
+    shared_gain: float
+
+
+def read_speech(planned: PlannedMixture, recipe: MixRecipe) -> WideArray:
+    """The speech (N,) at the recipe's rate.
+
+    Raises:
+        SilentSource: It is silent.
+        BadData: It cannot be read.
+    """
+    speech = read_source(planned.speech, recipe)
+    if is_silent(speech):
+        raise SilentSource("the speech is silent", place=planned.speech.id)
+    return speech.astype(np.float64)
+
+
+def make_voice(speech_N: WideArray, recipe: MixRecipe) -> Voice:
+    """Speech with its level."""
+    return Voice(speech_N, speech_N, speech_power(speech_N, recipe.sample_rate, recipe.level))
+
+
+def cut_noise(planned: PlannedMixture, recipe: MixRecipe, num_samples: int) -> Pieces:
+    """The noise under ``num_samples`` of speech, drawn, or from where the plan says.
+
+    Raises:
+        SilentSource: Every drawn piece of a noise is too quiet.
+        BadData: A noise cannot be read.
+    """
+    draws = Draws(planned.seed, "segment", planned.draw_key)
+    pieces: list[FloatArray] = []
+    starts: list[int] = []
+    for number, noise in enumerate(planned.noises):
+        if planned.starts is None:
+            piece, start = draw_piece(noise, recipe, draws, num_samples)
+        else:
+            start = planned.starts[number]
+            piece = read_piece(noise, recipe, start, num_samples)
+        pieces.append(piece)
+        starts.append(start)
+    gains = _to_one_level(pieces, recipe)
+    total = np.zeros(num_samples)
+    for piece, gain in zip(pieces, gains, strict=True):
+        total += piece.astype(np.float64) * gain
+    power = noise_power(total, recipe.sample_rate, recipe.level)
+    if power <= 0.0 or mean_power(total) <= 0.0:
+        raise SilentSource("the noise has no power at the level of the ratio", place=planned.noises[0].id)
+    return Pieces(total, power, tuple(starts), gains)
+
+
+def _to_one_level(pieces: Sequence[FloatArray], recipe: MixRecipe) -> tuple[float, ...]:
+    """Gains that bring every piece to the level of the first, rounded to float32."""
+    if len(pieces) == 1:
+        return (1.0,)
+    powers = [noise_power(piece, recipe.sample_rate, recipe.level) for piece in pieces]
+    return tuple(noise_gain(powers[0], power, 0.0) if power > 0.0 else 1.0 for power in powers)
+
+
+def mix(voice: Voice, pieces: Pieces, snr_db: float) -> Mixed:
+    """The mixture at a ratio in dB."""
+    gain = noise_gain(voice.power, pieces.power, snr_db)
+    noise = pieces.sum_N * gain
+    noisy = voice.heard_N + noise
+    shared = turn_down(noisy, voice.target_N, noise)
+    if shared != 1.0:
+        return Mixed(noisy * shared, voice.target_N * shared, noise * shared, gain, shared)
+    return Mixed(noisy, voice.target_N, noise, gain, shared)

@@ -1,0 +1,130 @@
+"""Which noise files may meet which speech, and in what order they are dealt out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from merit_cli.errors import CheckFailed, NoInput, nearest_name
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.draws import Draws
+from merit_cli.mixing.recipe import NoiseSet
+
+SPLIT_SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
+"""How noise files without a split are dealt to the splits of the speech (ours)."""
+Pools = Mapping[tuple[str, NoiseSet], "Deal"]
+"""The noises of each split and noise set."""
+
+
+class Deal:
+    """Noise files dealt from one seeded permutation after another: each is used before any is used again."""
+
+    def __init__(self, files: Sequence[Utterance], *, seed: int, key: str) -> None:
+        self.files, self.seed, self.key = tuple(sorted(files, key=lambda one: one.id)), seed, key
+        self._cycle, self._order = -1, [0]
+
+    def at(self, position: int) -> Utterance:
+        """The noise at a position of the endless deal."""
+        cycle, index = divmod(position, len(self.files))
+        if cycle != self._cycle:
+            self._cycle = cycle
+            self._order = Draws(self.seed, "noise", self.key, cycle).permutation(len(self.files))
+        return self.files[self._order[index]]
+
+
+def noise_class(noise: Utterance) -> str:
+    """The class of a noise file: its folder, unless the manifest says otherwise."""
+    return noise.info.get("noise_class", "")
+
+
+def make_pools(
+    noise: Sequence[Utterance],
+    wanted: Mapping[str, Sequence[NoiseSet]],
+    *,
+    unseen: Sequence[str] = (),
+    seed: int = 0,
+) -> Pools:
+    """The noises of each split and set that is asked for.
+
+    Args:
+        noise: All files, with or without splits.
+        wanted: Noise sets of each split of the speech.
+        unseen: Classes that only test may hear.
+        seed: Of the dealing.
+
+    Raises:
+        NoInput: A split or set has no noise.
+        CheckFailed: A class that is held out stands in train or dev.
+    """
+    splits = [split for split in wanted if split]
+    files = split_noise(noise, splits, seed, unseen=unseen)
+    _check_held_out(files, unseen)
+    seen = {noise_class(one) for one in files if one.split in ("", "train")} - set(unseen)
+    pools = {}
+    for split, sets in wanted.items():
+        here = [one for one in files if one.split in ("", split) or not split]
+        for name in sets:
+            chosen = [one for one in here if _is_of(one, name, unseen=unseen, seen=seen)]
+            if not chosen:
+                which = "" if name == "any" else f"{name} "
+                raise NoInput(
+                    f"there is no {which}noise for the split {split!r}",
+                    place="noise",
+                    hint="give noise to every split; matched noise needs a second file of a class that train has",
+                )
+            pools[split, name] = Deal(chosen, seed=seed, key=f"{split}\0{name}")
+    return pools
+
+
+def _is_of(noise: Utterance, name: NoiseSet, *, unseen: Sequence[str], seen: set[str]) -> bool:
+    if name == "any":
+        return True
+    return noise_class(noise) in (unseen if name == "unseen" else seen)
+
+
+def _check_held_out(files: Sequence[Utterance], unseen: Sequence[str]) -> None:
+    classes = {noise_class(one) for one in files}
+    for name in unseen:
+        if name not in classes:
+            near = nearest_name(name, classes)
+            raise NoInput(
+                f"no noise is of the class {name!r}",
+                place="unseen_noise",
+                hint=f"did you mean {near!r}?" if near else f"the classes are {', '.join(sorted(classes)[:10])}",
+            )
+    if heard := sorted({noise_class(one) for one in files if one.split in ("train", "dev")} & set(unseen)):
+        raise CheckFailed(
+            f"held-out noise classes stand in train or dev: {', '.join(heard)}",
+            place="unseen_noise",
+            hint="give their files the split test",
+        )
+
+
+def split_noise(
+    noise: Sequence[Utterance], splits: Sequence[str], seed: int, *, unseen: Sequence[str] = ()
+) -> list[Utterance]:
+    """Noise files without a split, dealt to ``splits`` within each class; others are left as they are.
+
+    Every split gets a file of a class where the class has enough; a class with fewer files than
+    splits serves the first splits that lack noise, so no file ever stands in two. Classes that are
+    ``unseen`` go to test whole.
+    """
+    if not splits or any(one.split for one in noise):
+        return list(noise)
+    counts = dict.fromkeys(splits, 0)
+    shares = {split: SPLIT_SHARES.get(split, 0.15) for split in splits}
+    dealt = []
+    for name, files in _by_class(noise):
+        if name in unseen:
+            dealt += [replace(one, split="test") for one in files]
+            continue
+        for index in Draws(seed, "noise split", name).permutation(len(files)):
+            split = min(splits, key=lambda s: (counts[s] / shares[s], s))
+            counts[split] += 1
+            dealt.append(replace(files[index], split=split))
+    return sorted(dealt, key=lambda one: one.id)
+
+
+def _by_class(noise: Sequence[Utterance]) -> Iterator[tuple[str, list[Utterance]]]:
+    classes: dict[str, list[Utterance]] = {}
+    for one in sorted(noise, key=lambda one: one.id):
+        classes.setdefault(noise_class(one), []).append(one)
+    yield from classes.items()

@@ -1,0 +1,17 @@
+"""``merit mix``: speech and noise in, a noisy corpus and its manifest out."""
+
+from merit_cli.workflows.mix.plan import PlannedMix, load_plan, plan_mix, save_plan
+from merit_cli.workflows.mix.run import MixSummary, run_mix
+from merit_cli.workflows.mix.shards import MergeSummary, Shard, merge_shards
+
+__all__ = [
+    "MergeSummary",
+    "MixSummary",
+    "PlannedMix",
+    "Shard",
+    "load_plan",
+    "merge_shards",
+    "plan_mix",
+    "run_mix",
+    "save_plan",
+]

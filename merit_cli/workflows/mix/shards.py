@@ -1,0 +1,183 @@
+"""One output folder filled by many jobs: a run folder for each shard, and the merge that makes one run of them."""
+
+import heapq
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from merit_cli.config.load import Tree, fingerprint
+from merit_cli.errors import CheckFailed, NoInput, UsageError
+from merit_cli.io.atomic import write_json
+from merit_cli.io.jsonl import write_lines
+from merit_cli.io.ledger import read_ledger
+from merit_cli.io.run_dir import RunDir, open_run, read_summary, start_shared_run
+from merit_cli.manifests.read_write import MANIFEST_NAME, iter_manifest, read_card, write_card, write_manifest
+from merit_cli.manifests.utterance import Utterance
+
+SHARDS_FOLDER = "shards"
+_PARTS = (SHARDS_FOLDER, "noisy", "clean", "noise", "sources")
+_SHARD_NAME = re.compile(r"(\d+)of(\d+)")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``number`` of ``count``, from 1."""
+
+    number: int
+    count: int
+
+    @property
+    def folder(self) -> str:
+        """Name of its run folder."""
+        return f"{self.number}of{self.count}"
+
+
+def open_shard(
+    output: Path | None,
+    shard: Shard,
+    *,
+    command: str,
+    name: str,
+    recipe: Tree,
+    inputs: Mapping[str, str],
+    runs_dir: Path,
+    overwrite: bool,
+) -> RunDir:
+    """The run folder of one shard, below that of the whole, which is described where it is not there yet.
+
+    Raises:
+        UsageError: The output folder holds another run, or shards of another cut.
+    """
+    base = output if output is not None else runs_dir / command / f"{name}-{fingerprint(recipe, inputs)}"
+    _refuse_other_cut(base, shard)
+    start_shared_run(base, command=command, name=name, recipe=recipe, inputs=inputs, parts=_PARTS)
+    return open_run(
+        base / SHARDS_FOLDER / shard.folder,
+        command=command,
+        name=name,
+        recipe=recipe,
+        inputs=inputs,
+        runs_dir=runs_dir,
+        overwrite=overwrite,
+    )
+
+
+def note_shard(run: RunDir, shard: Shard, *, num_mixtures: int, num_bad_inputs: int) -> None:
+    """Note in a shard's folder what it is a part of."""
+    facts = {**asdict(shard), "num_mixtures": num_mixtures, "num_bad_inputs": num_bad_inputs}
+    write_json(run.path / "shard.json", facts)
+
+
+@dataclass(frozen=True)
+class MergeSummary:
+    """What a merge found; counts are over all shards."""
+
+    shards: int
+    rendered: int
+    skipped: int
+    failed: int
+    manifest: str
+    worst_snr_error_db: float
+
+
+def merge_shards(base: Path) -> MergeSummary:
+    """Make one finished run of the shards in a mix folder; byte for byte that of an unsharded run.
+
+    Raises:
+        NoInput: There are no shards, or one is missing or unfinished.
+        CheckFailed: Shards overlap, belong to different runs or do not add up to the plan.
+    """
+    folders = _complete_set(base)
+    ledgers = [read_ledger(folder / "ledger.jsonl") for folder in folders]
+    _check_sum(folders, sum(map(len, ledgers)), base)
+    manifest = base / MANIFEST_NAME
+    written = write_manifest(manifest, _no_twins(heapq.merge(*map(iter_manifest, _manifests(folders)), key=_order)))
+    entries = [entry for ledger in ledgers for entry in ledger.values()]
+    write_lines(base / "ledger.jsonl", (entry.to_line() for entry in entries))
+    card = read_card(folders[0] / MANIFEST_NAME)
+    if card is not None:
+        write_card(base, card)
+    summary = MergeSummary(
+        shards=len(folders),
+        rendered=written,
+        skipped=sum(entry.status == "skipped" for entry in entries),
+        failed=sum(entry.status == "failed" for entry in entries),
+        manifest=str(manifest),
+        worst_snr_error_db=max(read_summary(folder)["worst_snr_error_db"] for folder in folders),
+    )
+    done = {key: value for key, value in asdict(summary).items() if key != "shards"}
+    write_json(base / "DONE", {**done, "already_done": 0, "real_time_factor": None})
+    return summary
+
+
+def _order(utterance: Utterance) -> tuple[str, int]:
+    assert utterance.mixture is not None, utterance.id
+    return utterance.mixture.clean_id, utterance.mixture.variant
+
+
+def _manifests(folders: list[Path]) -> list[Path]:
+    return [folder / MANIFEST_NAME for folder in folders]
+
+
+def _no_twins(utterances: Iterator[Utterance]) -> Iterator[Utterance]:
+    last = ""
+    for utterance in utterances:
+        if utterance.id == last:
+            raise CheckFailed(f"two shards hold the mixture {last!r}", hint="they overlap; render them anew")
+        last = utterance.id
+        yield utterance
+
+
+def _complete_set(base: Path) -> list[Path]:
+    """The folders of all shards, in order."""
+    found: dict[int, Path] = {}
+    counts = set()
+    for folder in (base / SHARDS_FOLDER).glob("*of*"):
+        if match := _SHARD_NAME.fullmatch(folder.name):
+            found[int(match[1])] = folder
+            counts.add(int(match[2]))
+    if not found:
+        raise NoInput("there are no shards", place=str(base), hint="render them with merit mix ... --shard i/n")
+    if len(counts) > 1:
+        raise CheckFailed(
+            f"shards of different cuts lie together: {', '.join(f'n = {n}' for n in sorted(counts))}",
+            place=str(base / SHARDS_FOLDER),
+            hint="remove the folders of the cut that is not wanted",
+        )
+    (count,) = counts
+    missing = [number for number in range(1, count + 1) if number not in found]
+    unfinished = [number for number, folder in sorted(found.items()) if not (folder / "DONE").exists()]
+    for what, numbers in (("missing", missing), ("not finished", unfinished)):
+        if numbers:
+            names = ", ".join(f"{number}/{count}" for number in numbers[:10])
+            raise NoInput(f"{len(numbers)} of {count} shards are {what}: {names}", place=str(base), hint="render them")
+    marks = {json.loads((folder / "provenance.json").read_text("utf-8"))["fingerprint"] for folder in found.values()}
+    if len(marks) > 1:
+        raise CheckFailed("the shards belong to different runs", place=str(base / SHARDS_FOLDER))
+    return [found[number] for number in sorted(found)]
+
+
+def _check_sum(folders: list[Path], num_entries: int, base: Path) -> None:
+    marks: list[Mapping[str, int]] = [json.loads((folder / "shard.json").read_text("utf-8")) for folder in folders]
+    planned = marks[0]["num_mixtures"]
+    accounted = num_entries - sum(mark["num_bad_inputs"] for mark in marks)
+    if accounted != planned:
+        raise CheckFailed(f"the shards account for {accounted} of {planned} mixtures", place=str(base))
+
+
+def _refuse_other_cut(base: Path, shard: Shard) -> None:
+    """Raise where shards of another cut lie in the folder.
+
+    Raises:
+        UsageError: They do.
+    """
+    for folder in (base / SHARDS_FOLDER).glob("*of*"):
+        match = _SHARD_NAME.fullmatch(folder.name)
+        if match and int(match[2]) != shard.count:
+            raise UsageError(
+                f"the folder holds shards of {match[2]}, not of {shard.count}",
+                place=str(folder),
+                hint="use the same count, or remove them",
+            )
