@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
 
 
 def prepare(
-    corpus: Annotated[str, typer.Argument(help="icbhi, polish, sample, sample-noise, synthetic-breath, or a plug-in.")],
+    corpus: Annotated[
+        str,
+        typer.Argument(help="icbhi, polish, sample, sample-noise, synthetic-breath, synthetic-noise, or a plug-in."),
+    ],
     raw: Annotated[
         Path | None, typer.Argument(help="The raw corpus: a folder, or a file. Bundled ones need none.")
     ] = None,

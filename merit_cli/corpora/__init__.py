@@ -10,6 +10,7 @@ CORPORA = Registry(
         "sample": "merit_cli.corpora.sample:prepare_sample",
         "sample-noise": "merit_cli.corpora.sample:prepare_sample_noise",
         "synthetic-breath": "merit_cli.corpora.icbhi:prepare_synthetic_breath",
+        "synthetic-noise": "merit_cli.corpora.synthetic_noise:prepare_synthetic_noise",
     },
     plural="corpora",
 )

@@ -25,8 +25,12 @@ from merit_cli.workflows.prepare import run_prepare
 def make_material(study: Study, output: Path, *, machine: Machine) -> dict[int, Path]:
     """The manifest of each fold, made where it is not there yet."""
     speech = run_prepare(study.corpus, None, output=output / "speech", machine=machine, fetch=True).manifest
-    noise = run_prepare("sample-noise", None, output=output / "noise", machine=machine).manifest
-    mixed = {role: _mix(study, role, speech, noise, output, machine) for role in ROLES}
+    recorded = run_prepare("sample-noise", None, output=output / "noise", machine=machine).manifest
+    synthetic = run_prepare("synthetic-noise", None, output=output / "synthetic-noise", machine=machine).manifest
+    mixed = {
+        role: _mix(study, role, speech, synthetic if role == "train-synthetic" else recorded, output, machine)
+        for role in ROLES
+    }
     return {fold: _write_fold(fold, mixed, output / f"fold{fold}") for fold in range(1, study.folds + 1)}
 
 
@@ -36,7 +40,7 @@ def noise_of_role(study: Study, role: str, noise: list[Utterance]) -> list[Utter
     Raises:
         CheckFailed: A class that is held out for test is in train or dev.
     """
-    chosen = [one for one in noise if one.split == role]
+    chosen = [one for one in noise if one.split == ROLES[role]]
     if role == "test":
         chosen = [one for one in chosen if one.info["noise_class"] in study.unseen_noise]
     elif seen := {one.info["noise_class"] for one in chosen} & set(study.unseen_noise):
@@ -72,7 +76,10 @@ def _write_fold(fold: int, mixed: dict[str, Path], folder: Path) -> Path:
         CheckFailed: Splits share a speaker, a clip or a noise file.
     """
     lines = [
-        line for role in ROLES for line in leave_one_speaker_out(read_manifest(mixed[role]), fold) if line.split == role
+        replace(line, id=f"{line.id}s") if role == "train-synthetic" else line
+        for role, split in ROLES.items()
+        for line in leave_one_speaker_out(read_manifest(mixed[role]), fold)
+        if line.split == split
     ]
     card = join_cards("polish in noise", [read_card(manifest) for manifest in mixed.values()])
     check_leaks(lines, card)

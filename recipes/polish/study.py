@@ -11,7 +11,8 @@ from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workflows.train import TrainRecipe
 
 HERE = Path(__file__).resolve().parent
-ROLES = ("train", "dev", "test")
+ROLES = {"train": "train", "train-synthetic": "train", "dev": "dev", "test": "test"}
+"""Each kind of mixtures, with the split that it belongs to."""
 
 
 class System(FrozenConfig):
