@@ -1,29 +1,55 @@
-"""``merit mix``."""
+"""``merit mix`` and ``merit mix merge``."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome
+from merit_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from merit_cli.workflows.mix import MixSummary, PlannedMix
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command("mix")(mix)
+    app.command("mix merge")(merge)
+
+
+_OTHER = "Other ways in and out"
 
 
 def mix(
     speech: Annotated[str | None, typer.Argument(help="File, folder, glob or manifest. Default: the sample.")] = None,
     noise: Annotated[str | None, typer.Argument(help="File, folder, glob or manifest. Default: the sample's.")] = None,
     snr: Annotated[str | None, typer.Option("--snr", help="dB: -5,0,5 or -5:10 or normal(5,2).")] = None,
-    level: Annotated[str | None, typer.Option("--level", help="rms, active or p56.")] = None,
+    level: Annotated[str | None, typer.Option("--level", help="rms, active, vad, p56 or band (100-1000 Hz).")] = None,
     variants: Annotated[int | None, typer.Option("--variants", help="Mixtures of each utterance.")] = None,
+    segment: Annotated[
+        str | None, typer.Option("--segment", help="Where noise is cut: random, start, loud or loop.")
+    ] = None,
     sample_rate: Annotated[int | None, typer.Option("--sample-rate", help="Hz.")] = None,
-    file_format: Annotated[str | None, typer.Option("--format", help="flac or wav.")] = None,
+    file_format: Annotated[str | None, typer.Option("--format", help="flac, wav or ogg.")] = None,
+    encoding: Annotated[str | None, typer.Option("--encoding", help="PCM_16, PCM_24, FLOAT or VORBIS.")] = None,
     stems: Annotated[bool, typer.Option("--stems", help="Also write the scaled noise.")] = False,
+    levels_report: Annotated[
+        bool, typer.Option("--levels-report", help="Record speech and noise under every definition of level.")
+    ] = False,
+    plan_to: Annotated[
+        Path | None, typer.Option("--plan", help="Write the plan here and render nothing.", rich_help_panel=_OTHER)
+    ] = None,
+    from_plan: Annotated[
+        Path | None, typer.Option("--from-plan", help="Render a plan made by --plan.", rich_help_panel=_OTHER)
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", help="Build the mixtures of a manifest again.", rich_help_panel=_OTHER)
+    ] = None,
+    shard: options.Shard = None,
     output: options.Output = None,
     recipe: options.Recipe = None,
     overrides: options.Overrides = None,
@@ -45,40 +71,114 @@ def mix(
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
     from merit_cli.mixing.recipe import MixRecipe
-    from merit_cli.workflows.mix import plan_mix, run_mix
+    from merit_cli.workers import parse_shard
+    from merit_cli.workflows.mix import Shard, load_plan, plan_mix, plan_replay, run_mix, save_plan
 
     flags = {
         "snr": snr,
         "level": level,
         "variants": variants,
+        "segment": segment,
         "sample_rate": sample_rate,
         "format": file_format,
+        "encoding": encoding or ("VORBIS" if file_format == "ogg" else None),
         "stems": stems or None,
+        "levels_report": levels_report or None,
         "seed": seed,
     }
-    chosen = load_recipe(MixRecipe, find_recipe("mix", recipe), flags=flags, overrides=overrides or ())
     machine = make_machine(
         workers=workers, runs_dir=runs_dir, overwrite=overwrite, retry_failed=retry_failed, quiet=as_json
     )
-    plan = plan_mix(
-        chosen, [speech] if speech else [], [noise] if noise else [], machine=machine, allow_leak=allow_leak
-    )
+    speeches, noises = [speech] if speech else [], [noise] if noise else []
+    if fixed := from_plan or replay:
+        _refuse_recipe(fixed, flags, recipe=recipe, overrides=overrides, both=bool(from_plan and replay))
+    if from_plan:
+        plan = load_plan(from_plan)
+    elif replay:
+        plan = plan_replay(replay, speeches, noises)
+    else:
+        chosen = load_recipe(MixRecipe, find_recipe("mix", recipe), flags=flags, overrides=overrides or ())
+        plan = plan_mix(chosen, speeches, noises, machine=machine, allow_leak=allow_leak)
     if dry_run:
-        seconds = sum(m.speech.duration for m in plan.mixtures)
-        typer.echo(f"would render {len(plan.mixtures)} mixtures, {seconds:.0f} s of audio; nothing was written")
+        _say_what_would_be_done(plan)
         return
-    run, summary = run_mix(plan, output=output, machine=machine)
+    if plan_to:
+        save_plan(plan, plan_to)
+        print_facts({"mixtures planned": plan.mixtures.num_mixtures})
+        print_outcome(where=plan_to, next_command=f"merit mix --from-plan {plan_to}")
+        return
+    part = Shard(*parse_shard(shard)) if shard else None
+    run, summary = run_mix(plan, output=output, machine=machine, shard=part)
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        _print_summary(plan, summary)
+        base = run.path.parent.parent if part else run.path
+        following = f"merit mix merge {base}" if part else f"merit enhance {run.path}"
+        print_outcome(where=run.path, next_command=following, nothing_to_do=run.state == "done")
+    exit_for(failed=summary.failed, skipped=summary.skipped, ledger=run.path / "ledger.jsonl")
+
+
+def merge(
+    folder: Annotated[Path, typer.Argument(help="Output folder that the shards were rendered into.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Make one finished mix of the shards rendered by merit mix ... --shard i/n.
+
+    Refuses missing, unfinished and overlapping shards.
+
+    Example: merit mix merge noisy/
+    """
+    from merit_cli.workflows.mix import merge_shards
+
+    summary = merge_shards(folder)
     if as_json:
         print_json(asdict(summary))
     else:
         print_facts(
             {
-                "rendered": summary.rendered,
-                "already done": summary.already_done,
+                "shards": summary.shards,
+                "mixtures": summary.rendered,
                 "skipped": summary.skipped,
                 "failed": summary.failed,
                 "largest SNR error": f"{summary.worst_snr_error_db:.4f} dB",
             }
         )
-        print_outcome(where=run.path, next_command=f"merit enhance {run.path}", nothing_to_do=run.state == "done")
-    exit_for(failed=summary.failed, skipped=summary.skipped, ledger=run.path / "ledger.jsonl")
+        print_outcome(where=folder, next_command=f"merit enhance {folder}")
+    exit_for(failed=summary.failed, skipped=summary.skipped, ledger=folder / "ledger.jsonl")
+
+
+def _refuse_recipe(
+    fixed: Path, flags: Mapping[str, object], *, recipe: Path | None, overrides: list[str] | None, both: bool
+) -> None:
+    given = [name for name, value in flags.items() if value is not None]
+    given += ["recipe"] if recipe else []
+    given += ["set"] if overrides else []
+    if given or both:
+        raise UsageError(
+            f"everything is fixed by {fixed}; it goes without --{(given or ['replay'])[0].replace('_', '-')}",
+            hint="make a new plan to change it",
+        )
+
+
+def _say_what_would_be_done(plan: "PlannedMix") -> None:
+    seconds = sum(planned.speech.duration for planned in plan.mixtures)
+    typer.echo(f"would render {plan.mixtures.num_mixtures} mixtures, {seconds:.0f} s of audio; nothing was written")
+
+
+def _print_summary(plan: "PlannedMix", summary: "MixSummary") -> None:
+    facts: dict[str, object] = {
+        "rendered": summary.rendered,
+        "already done": summary.already_done,
+        "skipped": summary.skipped,
+        "failed": summary.failed,
+        "largest SNR error": f"{summary.worst_snr_error_db:.4f} dB",
+    }
+    for kind, utterances in (("speech", plan.mixtures.speech()), ("noise", plan.mixtures.noises())):
+        rates = [one.sample_rate for one in utterances]
+        others = sorted({rate for rate in rates if rate != plan.recipe.sample_rate})
+        if others:
+            count = sum(rate != plan.recipe.sample_rate for rate in rates)
+            from_rates = ", ".join(str(rate) for rate in others)
+            facts[f"{kind} resampled"] = f"{count} of {len(rates)} files, {from_rates} -> {plan.recipe.sample_rate} Hz"
+    print_facts(facts)

@@ -36,3 +36,7 @@ Overrides = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="Seed of everything that is random.")]
 AllowLeak = Annotated[bool, typer.Option("--allow-leak", help="Go on although splits share speakers or noise files.")]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", help="Only part i/n, from 1/n; auto: as the SLURM array says.", rich_help_panel=_MACHINE),
+]

@@ -82,6 +82,7 @@ class Mixture:
         """
         values = dict(line)
         values["more_noises"] = tuple(NoiseUse(**more) for more in values.get("more_noises", ()))
+        values["distortions"] = tuple(values.get("distortions", ()))
         return cls(**values)
 
 

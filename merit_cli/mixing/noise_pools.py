@@ -103,8 +103,8 @@ def split_noise(
 ) -> list[Utterance]:
     """Noise files without a split, dealt to ``splits`` within each class; others are left as they are.
 
-    Every split gets a file of a class where the class has enough; a class with fewer files than
-    splits serves the first splits that lack noise, so no file ever stands in two. Classes that are
+    A class with a file for every split serves them all; one with fewer serves the splits that lack
+    noise most. No file ever stands in two. Classes that are
     ``unseen`` go to test whole.
     """
     if not splits or any(one.split for one in noise):
@@ -116,8 +116,10 @@ def split_noise(
         if name in unseen:
             dealt += [replace(one, split="test") for one in files]
             continue
-        for index in Draws(seed, "noise split", name).permutation(len(files)):
-            split = min(splits, key=lambda s: (counts[s] / shares[s], s))
+        heard_by_all = len(files) >= len(splits)
+        for number, index in enumerate(Draws(seed, "noise split", name).permutation(len(files))):
+            is_first = heard_by_all and number < len(splits)
+            split = splits[number] if is_first else min(splits, key=lambda s: (counts[s] / shares[s], s))
             counts[split] += 1
             dealt.append(replace(files[index], split=split))
     return sorted(dealt, key=lambda one: one.id)

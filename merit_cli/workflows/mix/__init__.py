@@ -1,6 +1,7 @@
 """``merit mix``: speech and noise in, a noisy corpus and its manifest out."""
 
 from merit_cli.workflows.mix.plan import PlannedMix, load_plan, plan_mix, save_plan
+from merit_cli.workflows.mix.replay import plan_replay
 from merit_cli.workflows.mix.run import MixSummary, run_mix
 from merit_cli.workflows.mix.shards import MergeSummary, Shard, merge_shards
 
@@ -12,6 +13,7 @@ __all__ = [
     "load_plan",
     "merge_shards",
     "plan_mix",
+    "plan_replay",
     "run_mix",
     "save_plan",
 ]

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from merit_cli.errors import CheckFailed, NoInput
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.plan import plan_mixtures
+from merit_cli.mixing.recipe import MixRecipe, SplitPlan
+
+
+def voices(**counts: int) -> list[Utterance]:
+    return [
+        Utterance(f"{split}{n:02d}", Path(f"/{split}{n}.wav"), 16000, 16000, split=split)
+        for split, count in counts.items()
+        for n in range(count)
+    ]
+
+
+def noises(*classes: str, each: int = 4, split: str = "") -> list[Utterance]:
+    return [
+        Utterance(f"{name}{n}", Path(f"/{name}{n}.wav"), 16000, 160000, split=split, info={"noise_class": name})
+        for name in classes
+        for n in range(each)
+    ]
+
+
+PROTOCOL = MixRecipe(
+    snr={"kind": "list", "values": (-5, 0, 5), "order": "random"},  # type: ignore[arg-type]
+    unseen_noise=("wind", "steam"),
+    by_split={"test": SplitPlan(snr="-5,0,5,10", noise_sets=("matched", "unseen"))},  # type: ignore[arg-type]
+)
+
+
+def test_matched_and_unseen_noise_serve_test_and_never_train() -> None:
+    plan = list(plan_mixtures(voices(train=30, dev=10, test=10), noises("rain", "hiss", "wind", "steam"), PROTOCOL))
+    files = {
+        (split, name): {n.id for m in plan if m.speech.split == split and m.noise_set == name for n in m.noises}
+        for split in ("train", "dev", "test")
+        for name in ("any", "matched", "unseen")
+    }
+    classes = {key: {name[:-1] for name in names} for key, names in files.items()}
+    assert classes["test", "unseen"] == {"wind", "steam"}
+    assert classes["test", "matched"] == classes["train", "any"] == {"rain", "hiss"}
+    assert not files["train", "any"] & (files["test", "matched"] | files["test", "unseen"])
+    assert not files["dev", "any"] & files["test", "matched"]
+
+
+def test_each_split_has_its_own_ratios_and_counts() -> None:
+    source = plan_mixtures(voices(train=30, test=10), noises("rain", "hiss", "wind", "steam"), PROTOCOL)
+    plan = list(source)
+    assert len(plan) == source.num_mixtures == 30 + 10 * 2 * 4
+    assert {m.snr_db for m in plan if m.speech.split == "test"} == {-5.0, 0.0, 5.0, 10.0}
+    assert len({m.id for m in plan}) == len(plan)
+
+
+def test_held_out_noise_in_train_is_refused() -> None:
+    files = noises("rain", split="train") + noises("wind", split="train") + noises("hiss", split="test")
+    with pytest.raises(CheckFailed, match="wind"):
+        plan_mixtures(voices(train=2, test=2), files, MixRecipe(unseen_noise=("wind",)))
+
+
+def test_a_misspelt_noise_class_is_named() -> None:
+    with pytest.raises(NoInput, match="'windd'") as caught:
+        plan_mixtures(voices(train=1, test=1), noises("wind", "rain"), MixRecipe(unseen_noise=("windd",)))
+    assert "'wind'" in caught.value.hint
+
+
+def test_matched_noise_that_does_not_exist_is_refused() -> None:
+    files = noises("rain", split="train") + noises("wind", split="test")
+    recipe = MixRecipe(unseen_noise=("wind",), by_split={"test": SplitPlan(noise_sets=("matched",))})
+    with pytest.raises(NoInput, match="no matched noise"):
+        plan_mixtures(voices(train=2, test=2), files, recipe)
+
+
+def test_noise_sets_without_held_out_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="unseen_noise"):
+        MixRecipe(noise_sets=("matched",))
+
+
+def test_several_noises_at_once_are_different_files() -> None:
+    plan = list(plan_mixtures(voices(train=40), noises("rain", each=5), MixRecipe(snr="0", num_noises=3)))
+    assert all(len(m.noises) == 3 for m in plan)
+    with pytest.raises(NoInput, match="3 noises at once"):
+        plan_mixtures(voices(train=1), noises("rain", each=2), MixRecipe(num_noises=3))
+
+
+def test_round_robin_uses_every_ratio_equally_often() -> None:
+    snr = {"kind": "list", "values": (-5, 0, 5), "order": "round_robin"}
+    plan = list(plan_mixtures(voices(train=30), noises("rain"), MixRecipe(snr=snr)))  # type: ignore[arg-type]
+    assert [sum(m.snr_db == value for m in plan) for value in (-5, 0, 5)] == [10, 10, 10]
+
+
+def test_impossible_formats_are_refused() -> None:
+    for keys in ({"format": "ogg"}, {"encoding": "FLOAT"}, {"encoding": "VORBIS"}):
+        with pytest.raises(ValueError, match="format|encoding"):
+            MixRecipe(**keys)  # type: ignore[arg-type]
