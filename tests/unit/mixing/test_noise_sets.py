@@ -92,5 +92,5 @@ def test_round_robin_uses_every_ratio_equally_often() -> None:
 
 def test_impossible_formats_are_refused() -> None:
     for keys in ({"format": "ogg"}, {"encoding": "FLOAT"}, {"encoding": "VORBIS"}):
-        with pytest.raises(ValueError, match="format|encoding"):
+        with pytest.raises(ValueError, match=r"format|encoding"):
             MixRecipe(**keys)  # type: ignore[arg-type]
