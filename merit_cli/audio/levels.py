@@ -27,6 +27,7 @@ __all__ = [
     "SILENCE_POWER",
     "ActiveLevel",
     "LevelName",
+    "Samples",
     "SignalKind",
     "active_level",
     "inner_product",
