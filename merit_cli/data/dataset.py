@@ -79,18 +79,21 @@ class SpeechDataset(Dataset[SpeechItem]):
         """Class index of an item, or `NO_LABEL`."""
         return self._index_of.get(str(self.utterances[index].labels.get(EMOTION, "")), NO_LABEL)
 
+    def read(self, index: int) -> tuple[FloatArray, FloatArray | None]:
+        """Noisy signal and, where there is one, clean reference of an item, before normalisation."""
+        return read_pair(self.utterances[index], self.normalisation.sample_rate, self.max_duration)
+
     def __getitem__(self, index: int) -> SpeechItem:
         """The item.
 
         Raises:
             BadData: Its audio cannot be used, or clean and noisy differ in length.
         """
-        utterance = self.utterances[index]
-        noisy_N, clean_N = read_pair(utterance, self.normalisation.sample_rate, self.max_duration)
+        noisy_N, clean_N = self.read(index)
         gain = self.normalisation.gain(noisy_N)
         noisy_N = self.normalisation.apply(noisy_N, gain=gain)
         return SpeechItem(
-            id=utterance.id,
+            id=self.utterances[index].id,
             noisy_N=noisy_N,
             clean_N=None if clean_N is None else self.normalisation.apply(clean_N, gain=gain),
             emotion=self.emotion(index),

@@ -133,3 +133,14 @@ def mix(voice: Voice, pieces: Pieces, snr_db: float) -> Mixed:
     if shared != 1.0:
         return Mixed(noisy * shared, voice.target_N * shared, noise * shared, gain, shared)
     return Mixed(noisy, voice.target_N, noise, gain, shared)
+
+
+def mix_planned(planned: PlannedMixture, recipe: MixRecipe) -> Mixed:
+    """One planned mixture, from its files to arrays.
+
+    Raises:
+        SilentSource: The speech is silent, or every drawn piece of a noise is.
+        BadData: A source cannot be read.
+    """
+    voice = make_voice(read_speech(planned, recipe), recipe)
+    return mix(voice, cut_noise(planned, recipe, voice.heard_N.size), planned.snr_db)

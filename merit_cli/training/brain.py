@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 import merit_cli.torchaudio_bridge  # noqa: F401
 from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.data.collate import EffectiveBatch, to_device
+from merit_cli.data.fresh_mixtures import draw_epoch
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.errors import Preempted
 from merit_cli.io.jsonl import LineWriter
@@ -94,8 +95,6 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.is_training_done = False
         self.started = time.perf_counter()
 
-    # What is in a checkpoint besides weights, optimiser and SpeechBrain's own counters.
-
     def progress_state(self) -> dict[str, Any]:
         """Epoch record, random states and averaged weights, as plain data and tensors."""
         return {"record": self.record.to_state(), "random": random_states(), "average": self.average.state()}
@@ -109,7 +108,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
     def run(self, train: DataLoader[EffectiveBatch], dev: DataLoader[SpeechBatch]) -> EpochRecord:
         """Fit from the last checkpoint, or from the start; returns the record with the dev history."""
         assert isinstance(train.batch_sampler, LengthBucketSampler), type(train.batch_sampler)
-        self.train_sampler = train.batch_sampler
+        self.train_sampler, self.train_data = train.batch_sampler, train.dataset
         self.steps_per_epoch = len(train.batch_sampler)
         self.fit(self.counter, train, dev, progressbar=False)
         return self.record
@@ -139,6 +138,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.started = time.perf_counter()
         if stage == Stage.TRAIN and epoch is not None:
             self.is_training_done = False
+            self.mix_seed = draw_epoch(self.train_data, epoch)
             if self.step == 0:
                 self.record = self.record.next_epoch(epoch)
         else:
@@ -259,7 +259,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         metrics = rounded(self.dev.scores(self.dev_metrics))
         self.record.history.append((self.record.epoch, metrics))
         dev = {"loss": self.dev.loss(self.settings.objective), **metrics}
-        self._log({"kind": "epoch", **self._where(), "train": self.record.summary(), "dev": dev})
+        self._log({"kind": "epoch", **self._where(), **self.mix_seed, "train": self.record.summary(), "dev": dev})
         keep_candidates(self.folder, self.modules, self.record.scores())
         self.average.swap()
         self.checkpointer.save_step(self.optimizer_step, end_of_epoch=True)

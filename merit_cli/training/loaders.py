@@ -12,6 +12,7 @@ from merit_cli.carriers import SpeechBatch
 from merit_cli.data.collate import EffectiveBatch, EffectiveCollate, collate
 from merit_cli.data.dataset import SpeechDataset
 from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.data.fresh_mixtures import FreshMixtures, MixSources
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.units import Seconds
@@ -38,6 +39,7 @@ def make_loaders(
     overfit_batches: int,
     seed: int,
     num_workers: int,
+    sources: MixSources | None = None,
 ) -> Loaders:
     """Loaders for a run.
 
@@ -53,6 +55,7 @@ def make_loaders(
         overfit_batches: Use only so many steps' utterances, for training and dev; 0 uses all.
         seed: Of the order.
         num_workers: Loader processes.
+        sources: What to draw fresh mixtures of the train split from; None trains on those that were rendered.
     """
 
     def dataset(utterances: Sequence[Utterance]) -> SpeechDataset:
@@ -65,6 +68,10 @@ def make_loaders(
         return LengthBucketSampler(lengths, items_per_batch=batch_size * accumulation, seed=seed)
 
     train_set, dev_set = dataset(train), dataset(dev)
+    if sources is not None:
+        train_set = FreshMixtures(
+            train, sources=sources, classes=classes, normalisation=normalisation, max_duration=max_duration
+        )
     batches = sampler(train_set)
     if overfit_batches:
         chosen = [train[index] for rows in batches.batches(1)[:overfit_batches] for index in rows]

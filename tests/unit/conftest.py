@@ -58,3 +58,23 @@ def noisy_utterances(noisy_corpus: Path) -> list[Utterance]:
     from merit_cli.manifests.read_write import read_manifest
 
     return [replace(utterance) for utterance in read_manifest(noisy_corpus / "manifest.jsonl")]
+
+
+@pytest.fixture(scope="session")
+def mixed_corpus(noisy_corpus: Path, noise_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished mix of the clean signals of `noisy_corpus`, with its sources."""
+    from merit_cli.manifests.read_write import read_manifest
+    from merit_cli.mixing.recipe import MixRecipe
+    from merit_cli.workers import Machine
+    from merit_cli.workflows.mix import plan_mix, run_mix
+
+    folder = tmp_path_factory.mktemp("mixed_corpus")
+    lines = [
+        replace(line, audio=line.clean, clean=None, mixture=None)
+        for line in read_manifest(noisy_corpus / "manifest.jsonl")
+        if line.clean is not None
+    ]
+    write_manifest(folder / "clean.jsonl", lines)
+    plan = plan_mix(MixRecipe(snr="0:5"), [folder / "clean.jsonl"], [noise_folder], machine=Machine())  # type: ignore[arg-type]
+    run_mix(plan, output=folder / "mix", machine=Machine())
+    return folder / "mix"

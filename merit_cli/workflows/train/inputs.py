@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from merit_cli.config.load import read_yaml
 from merit_cli.data.dataset import EMOTION
+from merit_cli.data.fresh_mixtures import MixSources
 from merit_cli.errors import BadData, NoInput
 from merit_cli.io.run_dir import newest_run
 from merit_cli.manifests.checks import check_leaks
 from merit_cli.manifests.inputs import read_inputs
-from merit_cli.manifests.read_write import MANIFEST_NAME, Card
+from merit_cli.manifests.read_write import MANIFEST_NAME, Card, read_manifest
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
 
 
@@ -77,6 +80,23 @@ def read_training_data(source: Path, *, needs_labels: bool, needs_clean: bool, a
     _check_files(train + dev, with_clean=needs_clean)
     card = inputs.card.model_copy(update={"notes": (*inputs.card.notes, *notes)})
     return TrainingData(manifest, train, dev, classes, card, inputs.content)
+
+
+def read_mix_sources(manifest: Path) -> MixSources:
+    """What the mix behind a manifest was planned from.
+
+    Raises:
+        NoInput: The manifest is not that of a mix, or its sources are gone.
+    """
+    recipe, folder = manifest.parent / "recipe.yaml", manifest.parent / "sources"
+    if not recipe.exists() or not folder.is_dir():
+        raise NoInput(
+            "fresh mixtures need the folder that merit mix made, with recipe.yaml and sources/",
+            place=str(manifest.parent),
+            hint="train on it, or set data.mixtures=fixed",
+        )
+    speech, noise = (tuple(read_manifest(folder / f"{kind}.jsonl")) for kind in ("speech", "noise"))
+    return MixSources(speech, noise, MixRecipe.model_validate(dict(read_yaml(recipe))))
 
 
 def _split(utterances: Sequence[Utterance], split: str, manifest: Path) -> tuple[Utterance, ...]:

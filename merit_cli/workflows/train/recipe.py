@@ -40,6 +40,8 @@ class DataConfig(FrozenConfig):
         sample_rate: In Hz.
         cache_features: Whether features of a frozen encoder are kept on disk; ``auto`` keeps those of
             encoders with weights whose input stays the same.
+        mixtures: ``fixed`` trains on the mixtures as they were rendered; ``fresh`` mixes the train split anew for
+            every epoch, by the recipe of the mix under a seed that metrics.jsonl names.
         remix: How the noises of a batch are dealt out anew at every step; None trains on the mixtures
             as they are.
     """
@@ -48,12 +50,18 @@ class DataConfig(FrozenConfig):
     max_duration: Seconds = Field(default=Seconds(12.0), gt=0.0)
     sample_rate: Literal[16000] = 16000
     cache_features: Literal["auto", "always", "never"] = "auto"
+    mixtures: Literal["fixed", "fresh"] = "fixed"
     remix: RemixConfig | None = None
 
+    @property
+    def stays_the_same(self) -> bool:
+        """Whether an utterance is the same in every epoch."""
+        return self.remix is None and self.mixtures == "fixed"
+
     @model_validator(mode="after")
-    def _remix_fits(self) -> Self:
-        if self.remix is not None and self.cache_features == "always":
-            raise ValueError("features cannot be kept while remix changes the mixtures")
+    def _cache_fits(self) -> Self:
+        if not self.stays_the_same and self.cache_features == "always":
+            raise ValueError("features cannot be kept while remix or fresh mixtures change what is heard")
         return self
 
 

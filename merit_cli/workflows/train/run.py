@@ -31,7 +31,7 @@ from merit_cli.training.selection import BestEpoch, best_epoch
 from merit_cli.training.settings import FitSettings
 from merit_cli.workers import Machine
 from merit_cli.workflows.train.determinism import check_device, seeded
-from merit_cli.workflows.train.inputs import TrainingData, default_data, read_training_data
+from merit_cli.workflows.train.inputs import TrainingData, default_data, read_mix_sources, read_training_data
 from merit_cli.workflows.train.recipe import TrainRecipe
 
 INPUTS_NAME = "inputs.json"
@@ -181,13 +181,14 @@ def _loaders(
         overfit_batches=recipe.overfit_batches,
         seed=recipe.seed,
         num_workers=0 if machine.device == "cpu" else min(machine.workers, 8),
+        sources=read_mix_sources(material.manifest) if recipe.data.mixtures == "fresh" else None,
     )
 
 
 def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCache | None:
     wanted = recipe.data.cache_features
     has_weights = recipe.backbone.model_dump().get("name") != "log-mel"
-    if parts.backbone.trainable or recipe.data.remix is not None:
+    if parts.backbone.trainable or not recipe.data.stays_the_same:
         return None
     if wanted == "never" or (wanted == "auto" and not has_weights):
         return None

@@ -317,3 +317,17 @@ def test_a_model_folder_whose_weights_do_not_fit_is_refused(trained: tuple[Path,
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NoInput, match="no trained model"):
         load_model(tmp_path)
+
+
+def test_fresh_mixtures_are_drawn_each_epoch_and_their_seeds_logged(mixed_corpus: Path, tmp_path: Path) -> None:
+    fresh = recipe(data={"mixtures": "fresh"})
+    run_train(fresh, mixed_corpus, output=tmp_path / "fresh", machine=MACHINE)
+    seeds = [line["mix_seed"] for line in epochs_of(tmp_path / "fresh")]
+    assert len(set(seeds)) == 2
+    run_train(recipe(), mixed_corpus, output=tmp_path / "fixed", machine=MACHINE)
+    assert all("mix_seed" not in line for line in epochs_of(tmp_path / "fixed"))
+
+
+def test_fresh_mixtures_of_a_bare_manifest_are_refused(noisy_corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(NoInput, match="the folder that merit mix made"):
+        run_train(recipe(data={"mixtures": "fresh"}), noisy_corpus, output=tmp_path / "r", machine=MACHINE)
