@@ -1,0 +1,53 @@
+"""To a lower rate and back, as a recording that once was stored there sounds."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BeforeValidator
+
+from merit_cli.mixing.distortions.amounts import Amount, draw_amount, within
+from merit_cli.mixing.distortions.contract import DistortionConfig, Place, Uniform, WideArray
+
+
+class ResampleConfig(DistortionConfig):
+    """To a lower rate and back.
+
+    Args:
+        on: The target goes through it too.
+        to_rate: In Hz, a number or [low, high]; a rate not below the mixture's own changes nothing.
+    """
+
+    name: Literal["resample"] = "resample"
+    on: Place = "noisy"
+    to_rate: Annotated[Amount, BeforeValidator(within(1000.0, 96000.0, unit="Hz"))] = 8000.0
+
+    def draw_parameters(self, uniform: Uniform) -> dict[str, int]:
+        """The rate in Hz."""
+        return {"to_rate": round(draw_amount(self.to_rate, uniform))}
+
+
+def resample_there_and_back(samples_N: WideArray, sample_rate: int, *, to_rate: int) -> WideArray:
+    """``samples_N`` as it comes back from a lower rate."""
+    if to_rate >= sample_rate:
+        return samples_N.copy()
+    return fit_length(change_rate(change_rate(samples_N, sample_rate, to_rate), to_rate, sample_rate), samples_N.size)
+
+
+def change_rate(samples_N: WideArray, from_rate: int, to_rate: int) -> WideArray:
+    """``samples_N`` at another rate by soxr VHQ, linear to float64."""
+    import soxr
+
+    if from_rate == to_rate:
+        return samples_N
+    return np.asarray(soxr.resample(samples_N, from_rate, to_rate, quality="VHQ"), dtype=np.float64)
+
+
+def fit_length(samples_N: WideArray, num_samples: int) -> WideArray:
+    """``samples_N`` cut, or filled with zeros, at its end.
+
+    >>> fit_length(np.array([1.0, 2.0]), 3).tolist()
+    [1.0, 2.0, 0.0]
+    """
+    if samples_N.size >= num_samples:
+        return samples_N[:num_samples]
+    return np.pad(samples_N, (0, num_samples - samples_N.size))
