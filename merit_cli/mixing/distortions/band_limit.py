@@ -15,6 +15,8 @@ from merit_cli.mixing.distortions.amounts import Amount, draw_amount, limits, wi
 from merit_cli.mixing.distortions.contract import DistortionConfig, Place, Uniform, WideArray
 
 _COEFFICIENT_DIGITS = 12
+_RINGING_PERIODS = 3.0
+"""Periods of the cut, for each order, of silence before and after the signal: there is sound in none of it."""
 _HIGHEST_HZ = 96000.0
 CutHz = Annotated[Amount, BeforeValidator(within(1.0, _HIGHEST_HZ, unit="Hz"))]
 
@@ -78,5 +80,6 @@ def _zero_phase(
     from scipy.signal import butter, sosfiltfilt
 
     sections = np.round(butter(order, cut_hz, btype=kind, fs=sample_rate, output="sos"), _COEFFICIENT_DIGITS)
-    padding = min(samples_N.size - 1, round(3.0 * order * sample_rate / cut_hz))
-    return np.asarray(sosfiltfilt(sections, samples_N, padlen=padding), dtype=np.float64)
+    silence = np.zeros(round(_RINGING_PERIODS * order * sample_rate / cut_hz))
+    longer = sosfiltfilt(sections, np.concatenate([silence, samples_N, silence]), padtype=None)
+    return np.array(longer[silence.size : silence.size + samples_N.size], dtype=np.float64)
