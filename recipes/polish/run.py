@@ -2,7 +2,7 @@
 
     python recipes/polish/run.py -o runs/polish --workers 2
 
-The same command goes on where it was stopped. ``--seeds`` and ``--folds`` take a part of the study.
+The same command goes on where it was stopped. ``--seeds``, ``--folds`` and ``--without`` take a part of the study.
 """
 
 import argparse
@@ -82,6 +82,17 @@ def to_page(study: Study, answers: Answers, sentences: Sequence[str], tables: Se
     return "\n\n".join([*head, *(table_to_markdown(table) for table in tables)])
 
 
+def without(study: Study, names: Sequence[str]) -> Study:
+    """The study less some systems, none of which may be the system itself or one of its baselines."""
+    assert not {study.system, *study.baselines} & set(names), names
+    return study.model_copy(
+        update={
+            "systems": tuple(one for one in study.systems if one.name not in names),
+            "controls": tuple(name for name in study.controls if name not in names),
+        }
+    )
+
+
 def say(text: str) -> None:
     """One line on stderr."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
@@ -95,13 +106,13 @@ def main() -> int:
     parser.add_argument("-j", "--workers", type=int, default=1, help="folds at work at once")
     parser.add_argument("--seeds", default=",".join(str(seed) for seed in study.seeds))
     parser.add_argument("--folds", default=",".join(str(fold) for fold in range(1, study.folds + 1)))
+    parser.add_argument("--without", default="", help="systems to leave out, such as frozen-router,dense-merit")
     typed = parser.parse_args()
     seeds, folds = ([int(part) for part in text.split(",")] for text in (typed.seeds, typed.folds))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    part = without(study, typed.without.split(",")).model_copy(update={"seeds": tuple(seeds)})
     try:
-        page = run_study(
-            study.model_copy(update={"seeds": tuple(seeds)}), typed.output, folds=folds, workers=typed.workers
-        )
+        page = run_study(part, typed.output, folds=folds, workers=typed.workers)
     except MeritError as error:
         say(str(error))
         return error.exit_code
