@@ -40,8 +40,8 @@ def parse_distortion(value: Any) -> Any:  # Any: whatever stood in the YAML
     {'name': 'stethoscope'}
     """
     link = {"name": value} if isinstance(value, str) else value
-    if isinstance(link, Mapping) and link.get("name") not in CONFIGS:
-        refusal = unknown_name("distortion", str(link.get("name", "")), CONFIGS)
+    if isinstance(link, Mapping) and (name := str(link.get("name", ""))) not in CONFIGS:
+        refusal = unknown_name("distortion", name, CONFIGS)
         raise ValueError(f"{refusal.message} ({refusal.hint})")
     return link
 

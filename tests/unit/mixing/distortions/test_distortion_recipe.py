@@ -27,6 +27,7 @@ def test_a_chain_survives_being_written_out() -> None:
         ("reverbb", "did you mean 'reverb'"),
         ({"name": "packetloss"}, "did you mean 'packet_loss'"),
         ({"loss": 0.1}, "unknown distortion"),
+        ({"name": ["clip"]}, "did you mean 'clip'"),
         ({"name": "packet_loss", "los": 0.1}, "did you mean 'distortions.0.packet_loss.loss'"),
         ({"name": "codec", "codecs": ["opuss"]}, "did you mean 'opus'"),
         ({"name": "clip"}, "give peak_share or level_dbfs"),
