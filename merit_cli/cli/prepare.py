@@ -64,7 +64,7 @@ def prepare(
 
 def weights(
     names: Annotated[
-        list[str] | None, typer.Argument(help="gtcrn, moonshine-tiny, whisper-tiny-turn. Default: all.")
+        list[str] | None, typer.Argument(help="gtcrn, moonshine-tiny, silero-vad, whisper-tiny-turn. Default: all.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:

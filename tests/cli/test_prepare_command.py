@@ -39,9 +39,9 @@ def test_the_summary_as_json_is_one_value_on_stdout(tmp_path: Path) -> None:
 def test_weights_without_network_exit_69_and_name_each(tmp_path: Path) -> None:
     done = prepare("weights", cwd=tmp_path, **offline(tmp_path))
     assert done.returncode == 69
-    for name in ("gtcrn", "moonshine-tiny", "whisper-tiny-turn"):
+    for name in ("gtcrn", "moonshine-tiny", "silero-vad", "whisper-tiny-turn"):
         assert name in done.stdout
-    assert "3 of 3 weights could not be fetched" in done.stderr
+    assert "4 of 4 weights could not be fetched" in done.stderr
 
 
 def test_weights_without_network_as_json_say_so_on_both_streams(tmp_path: Path) -> None:

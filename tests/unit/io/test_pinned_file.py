@@ -182,7 +182,7 @@ def test_a_missing_weight_says_how_to_get_it(index: Path) -> None:
 
 def test_every_pinned_weight_is_complete() -> None:
     specs = weight_specs()
-    assert set(specs) == {"gtcrn", "moonshine-tiny", "whisper-tiny-turn"}
+    assert set(specs) == {"gtcrn", "moonshine-tiny", "silero-vad", "whisper-tiny-turn"}
     for spec in specs.values():
         assert len(spec.sha256) == 64
         assert spec.num_bytes > 0
