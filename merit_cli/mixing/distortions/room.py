@@ -26,7 +26,7 @@ _FILTER_HALF = 40
 """Samples the library's interpolation filters (81 taps) put before the direct sound."""
 _WALL_MARGIN_M = 0.3
 _MOST_ABSORBING = 0.99
-_NUM_TRIES = 16
+_NUM_TRIES = 6
 SideM = Annotated[Amount, BeforeValidator(within(1.5, 50.0, unit="m"))]
 
 
@@ -99,7 +99,7 @@ def sabine(size_m: Sequence[float], absorption: float) -> float:
 
 
 def _places(size_m: Sequence[float], distance: float, uniform: Uniform) -> tuple[list[float], list[float]]:
-    """Speaker and microphone, at most a distance apart: the best of sixteen tries, all of them taken."""
+    """Speaker and microphone, at most a distance apart: the best of six tries, all of them taken."""
     best: tuple[float, list[float], list[float]] | None = None
     for _ in range(_NUM_TRIES):
         speaker = [round(_WALL_MARGIN_M + uniform() * (side - 2 * _WALL_MARGIN_M), 4) for side in size_m]
@@ -114,7 +114,7 @@ def _places(size_m: Sequence[float], distance: float, uniform: Uniform) -> tuple
         microphone = [round(here + reach * step, 4) for here, step in zip(speaker, ahead, strict=True)]
         if best is None or reach > best[0]:
             best = (reach, speaker, microphone)
-    assert best is not None, "sixteen tries"
+    assert best is not None, "six tries"
     return best[1], best[2]
 
 

@@ -1,15 +1,17 @@
 """Every kind of distortion with settings that need no network, and sounds to try them on."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import soundfile
 
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.mixing.distortions.config import Distortion
-from merit_cli.mixing.distortions.contract import WideArray
+from merit_cli.mixing.distortions.contract import DistortionConfig, WideArray
 
 
 class Chain(FrozenConfig):
@@ -54,3 +56,22 @@ def write_response(path: Path, taps: npt.NDArray[np.float64], sample_rate: int) 
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, taps, sample_rate, subtype="FLOAT")
     return path
+
+
+def write_responses(folder: Path) -> Path:
+    """A folder of two decaying impulse responses at 16 kHz."""
+    generator = np.random.default_rng(3)
+    for name, delay in (("near/a.wav", 40), ("far/b.wav", 170)):
+        taps = np.zeros(3000)
+        taps[delay:] = 0.03 * generator.standard_normal(3000 - delay) * np.exp(-np.arange(3000 - delay) / 600)
+        taps[delay] = 1.0
+        write_response(folder / name, taps, 16000)
+    return folder
+
+
+def make_link(link: dict[str, Any], folder: Path) -> DistortionConfig:
+    """A link's config from what a recipe would say; impulse responses are written to a folder."""
+    if link["name"] == "room" and find_spec("pyroomacoustics") is None:
+        pytest.skip("needs the extra room (pyroomacoustics)")
+    files = {"files": str(write_responses(folder))} if link["name"] == "reverb" else {}
+    return Chain.model_validate({"distortions": [{**link, **files}]}).distortions[0]

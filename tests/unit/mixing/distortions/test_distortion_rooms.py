@@ -1,10 +1,8 @@
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from distortion_links import chirp, lag, write_response
+from distortion_links import chirp, lag, make_link, write_response, write_responses
 
 from merit_cli.errors import BadData, NoInput, Unavailable
 from merit_cli.mixing.distortions import room as room_module
@@ -17,7 +15,7 @@ from merit_cli.mixing.distortions.chain import (
     draw_chain,
     input_files,
 )
-from merit_cli.mixing.distortions.contract import DistortionConfig, Drawn, Response
+from merit_cli.mixing.distortions.contract import Drawn, Response
 from merit_cli.mixing.distortions.convolve import reverberate
 from merit_cli.mixing.distortions.reverb import ReverbConfig
 from merit_cli.mixing.distortions.room import RoomConfig, sabine, simulate_response
@@ -63,9 +61,9 @@ def test_an_early_time_of_zero_leaves_the_direct_sound(tmp_path: Path) -> None:
     assert not np.allclose(heard, target)
 
 
-def test_a_room_leaves_speech_as_loud_as_it_was(responses: Path) -> None:
+def test_a_room_leaves_speech_as_loud_as_it_was(tmp_path: Path) -> None:
     speech = chirp(RATE, RATE)
-    heard, _ = distort_speech([reverb_of(responses)], speech, RATE)
+    heard, _ = distort_speech([reverb_of(write_responses(tmp_path))], speech, RATE)
     assert np.mean(heard**2) == pytest.approx(np.mean(speech**2), rel=1e-6)
 
 
@@ -88,8 +86,8 @@ def test_a_response_is_brought_to_the_rate_of_the_mixture(tmp_path: Path) -> Non
     assert heard[980] / heard[500] == pytest.approx(0.5, abs=0.01)
 
 
-def test_every_response_of_a_folder_is_drawn(responses: Path) -> None:
-    link = ReverbConfig(files=(str(responses),))
+def test_every_response_of_a_folder_is_drawn(tmp_path: Path) -> None:
+    link = ReverbConfig(files=(str(write_responses(tmp_path)),))
     draws = Draws(0, "all")
     names = {Path(draw(link, draws.uniform).parameters["file"]).name for _ in range(40)}
     assert names == {"a.wav", "b.wav"}
@@ -115,8 +113,8 @@ def test_a_place_without_responses_is_refused_before_mixing(place: str, tmp_path
         check_chain([ReverbConfig(files=(str(tmp_path / place),))])
 
 
-def test_noise_can_stand_in_the_room_too(responses: Path) -> None:
-    link = ReverbConfig(files=(str(responses),), on="noise")
+def test_noise_can_stand_in_the_room_too(tmp_path: Path) -> None:
+    link = ReverbConfig(files=(str(write_responses(tmp_path)),), on="noise")
     drawn = draw_chain([link], Draws(0, "noise").uniform)
     noise = np.random.default_rng(0).standard_normal(4000)
     assert not np.allclose(distort_noise(drawn, noise, RATE), noise)
@@ -144,18 +142,16 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000, 48000])
-def test_the_direct_sound_of_a_simulated_room_stays_in_place(
-    sample_rate: int, make_link: Callable[[dict[str, Any]], DistortionConfig]
-) -> None:
-    link = make_link({"name": "room", "rt60": 0.3, "distance_m": 0.5})
+def test_the_direct_sound_of_a_simulated_room_stays_in_place(sample_rate: int, tmp_path: Path) -> None:
+    link = make_link({"name": "room", "rt60": 0.3, "distance_m": 0.5}, tmp_path)
     drawn, speech = draw(link, Draws(2, "room").uniform), chirp(sample_rate, sample_rate)
     heard, target = distort_speech([drawn], speech, sample_rate)
     assert abs(lag(speech, target)) <= 1
     assert not np.allclose(heard, target)
 
 
-def test_a_simulated_room_decays_in_the_time_asked(make_link: Callable[[dict[str, Any]], DistortionConfig]) -> None:
-    make_link({"name": "room"})  # skips without the library
+def test_a_simulated_room_decays_in_the_time_asked(tmp_path: Path) -> None:
+    make_link({"name": "room"}, tmp_path)  # skips without the library
     places = {"size_m": [10.0, 8.0, 4.0], "speaker_m": [2.0, 3.0, 1.5], "microphone_m": [4.0, 3.3, 1.5]}
     taps = simulate_response(RATE, **places, rt60=0.6, early_ms=50.0).taps_M
     decay_db = 10.0 * np.log10(np.cumsum(taps[::-1] ** 2)[::-1] / np.sum(taps**2) + 1e-12)
