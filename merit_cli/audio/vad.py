@@ -11,7 +11,8 @@ A decision falls every 10 ms, from the spectrum of the 20 ms around (Hann window
 Stretches under 30 ms are clicks and are dropped; 100 ms after each stretch still count (hangover). Rules 1 to
 3 compare ratios only, so a gain changes no decision.
 
-Limits. What is not speech but comes and goes, such as music, barks or hammering, counts as speech. A sound that
+Limits. What is not speech but comes and goes, such as music, barks or hammering, counts as speech: it finds when
+something sounds, and of the bundled noise clips a median 85 % (`mixing.speech_detector` has Silero VAD: 0 %). What
 never pauses, such as a held vowel or an engine, is its own floor and does not count. Under about 10 dB SNR soft
 syllables are lost. The rules' numbers are ours, set on the bundled sample.
 
