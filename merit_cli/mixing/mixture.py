@@ -10,13 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merit_cli.audio.levels import mean_power, noise_power, speech_power
+from merit_cli.audio.levels import noise_power, speech_power
 from merit_cli.audio.snr import FloatArray, WideArray, is_silent, noise_gain, turn_down
+from merit_cli.mixing.distortions.chain import (
+    Parts,
+    distort_noise,
+    distort_noisy,
+    distort_speech,
+    draw_chain,
+    keeps_ratio,
+)
+from merit_cli.mixing.distortions.contract import Drawn
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.mixing.segments import SilentSource, draw_piece, read_piece
 from merit_cli.mixing.sources import read_source
+from merit_cli.mixing.speech_detector import detected_level
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,26 @@ class Pieces:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """A mixture before it has a ratio; the ratios of a grid share one.
+
+    Args:
+        voice: The speech.
+        pieces: The noise.
+        drawn: What is done to speech, noise and mixture.
+    """
+
+    voice: Voice
+    pieces: Pieces
+    drawn: tuple[Drawn, ...]
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether what is written is target plus noise, so that its ratio can be measured."""
+        return keeps_ratio(self.drawn) and self.voice.heard_N is self.voice.target_N
+
+
+@dataclass(frozen=True)
 class Mixed:
     """A mixture (N,) as it is to be written, and how it came about.
 
@@ -83,18 +113,48 @@ def read_speech(planned: PlannedMixture, recipe: MixRecipe) -> WideArray:
     return speech.astype(np.float64)
 
 
-def make_voice(speech_N: WideArray, recipe: MixRecipe) -> Voice:
-    """Speech with its level."""
-    return Voice(speech_N, speech_N, speech_power(speech_N, recipe.sample_rate, recipe.level))
-
-
-def cut_noise(planned: PlannedMixture, recipe: MixRecipe, num_samples: int) -> Pieces:
-    """The noise under ``num_samples`` of speech, drawn, or from where the plan says.
+def power_of_speech(speech_N: WideArray | FloatArray, recipe: MixRecipe) -> float:
+    """Mean power of speech under the recipe's level.
 
     Raises:
-        SilentSource: Every drawn piece of a noise is too quiet.
-        BadData: A noise cannot be read.
+        Unavailable: The recipe's detector is not installed.
     """
+    if recipe.level == "vad" and recipe.detector != "energy":
+        return detected_level(speech_N, recipe.sample_rate, detector=recipe.detector).power
+    return speech_power(speech_N, recipe.sample_rate, recipe.level)
+
+
+def make_voice(speech_N: WideArray, recipe: MixRecipe) -> Voice:
+    """Speech that is heard as it was recorded."""
+    return Voice(speech_N, speech_N, power_of_speech(speech_N, recipe))
+
+
+def set_scene(planned: PlannedMixture, recipe: MixRecipe, dry: Voice) -> Scene:
+    """Voice, noise and distortions of a mixture, drawn, or as the plan says.
+
+    Args:
+        planned: The mixture.
+        recipe: How to mix.
+        dry: The speech as it was recorded.
+
+    Raises:
+        SilentSource: Every drawn piece of a noise is too quiet, or a distortion left nothing.
+        BadData: A noise or an impulse response cannot be read.
+    """
+    drawn = planned.distortions
+    if drawn is None:
+        drawn = draw_chain(recipe.distortions, Draws(planned.seed, "distortions", planned.draw_key).uniform)
+    voice = dry
+    if any(one.on == "speech" for one in drawn):
+        heard_N, target_N = distort_speech(drawn, dry.heard_N, recipe.sample_rate)
+        voice = Voice(heard_N, target_N, power_of_speech(heard_N, recipe))
+    if voice.power <= 0.0:
+        raise SilentSource("the speech has no power at the level of the ratio", place=planned.speech.id)
+    return Scene(voice, _cut_noise(planned, recipe, drawn, voice.heard_N.size), drawn)
+
+
+def _cut_noise(planned: PlannedMixture, recipe: MixRecipe, drawn: Sequence[Drawn], num_samples: int) -> Pieces:
+    """The noise under ``num_samples`` of speech."""
     draws = Draws(planned.seed, "segment", planned.draw_key)
     pieces: list[FloatArray] = []
     starts: list[int] = []
@@ -107,11 +167,12 @@ def cut_noise(planned: PlannedMixture, recipe: MixRecipe, num_samples: int) -> P
         pieces.append(piece)
         starts.append(start)
     gains = _to_one_level(pieces, recipe)
-    total = np.zeros(num_samples)
-    for piece, gain in zip(pieces, gains, strict=True):
+    total = pieces[0].astype(np.float64)
+    for piece, gain in zip(pieces[1:], gains[1:], strict=True):
         total += piece.astype(np.float64) * gain
+    total = distort_noise(drawn, total, recipe.sample_rate)
     power = noise_power(total, recipe.sample_rate, recipe.level)
-    if power <= 0.0 or mean_power(total) <= 0.0:
+    if power <= 0.0:
         raise SilentSource("the noise has no power at the level of the ratio", place=planned.noises[0].id)
     return Pieces(total, power, tuple(starts), gains)
 
@@ -124,15 +185,18 @@ def _to_one_level(pieces: Sequence[FloatArray], recipe: MixRecipe) -> tuple[floa
     return tuple(noise_gain(powers[0], power, 0.0) if power > 0.0 else 1.0 for power in powers)
 
 
-def mix(voice: Voice, pieces: Pieces, snr_db: float) -> Mixed:
+def mix(scene: Scene, snr_db: float, *, sample_rate: int) -> Mixed:
     """The mixture at a ratio in dB."""
+    voice, pieces = scene.voice, scene.pieces
     gain = noise_gain(voice.power, pieces.power, snr_db)
     noise = pieces.sum_N * gain
-    noisy = voice.heard_N + noise
-    shared = turn_down(noisy, voice.target_N, noise)
+    parts = Parts(voice.heard_N + noise, voice.target_N, noise)
+    if scene.drawn:
+        parts = distort_noisy(scene.drawn, *parts, sample_rate)
+    shared = turn_down(*parts)
     if shared != 1.0:
-        return Mixed(noisy * shared, voice.target_N * shared, noise * shared, gain, shared)
-    return Mixed(noisy, voice.target_N, noise, gain, shared)
+        parts = Parts(*(part * shared for part in parts))
+    return Mixed(*parts, gain, shared)
 
 
 def mix_planned(planned: PlannedMixture, recipe: MixRecipe) -> Mixed:
@@ -142,5 +206,5 @@ def mix_planned(planned: PlannedMixture, recipe: MixRecipe) -> Mixed:
         SilentSource: The speech is silent, or every drawn piece of a noise is.
         BadData: A source cannot be read.
     """
-    voice = make_voice(read_speech(planned, recipe), recipe)
-    return mix(voice, cut_noise(planned, recipe, voice.heard_N.size), planned.snr_db)
+    dry = make_voice(read_speech(planned, recipe), recipe)
+    return mix(set_scene(planned, recipe, dry), planned.snr_db, sample_rate=recipe.sample_rate)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from merit_cli.errors import NoInput
 from merit_cli.manifests.checks import Identity
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.distortions.contract import Drawn
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.noise_pools import Pools, make_pools
 from merit_cli.mixing.recipe import MixRecipe, NoiseSet
@@ -32,6 +33,7 @@ class PlannedMixture:
         seed: The recipe's.
         noise_set: Which set of the split the noises come from.
         starts: First sample of each noise at the mixture's rate, where it is already known.
+        distortions: Likewise.
     """
 
     id: str
@@ -43,6 +45,7 @@ class PlannedMixture:
     seed: int
     noise_set: NoiseSet = "any"
     starts: tuple[int, ...] | None = None
+    distortions: tuple[Drawn, ...] | None = None
 
 
 @dataclass(frozen=True)

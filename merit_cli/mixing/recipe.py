@@ -6,7 +6,9 @@ from pydantic import Field, model_validator
 
 from merit_cli.audio.levels import LevelName
 from merit_cli.config.frozen import FrozenConfig
+from merit_cli.mixing.distortions.config import Distortion
 from merit_cli.mixing.snr_plan import SnrList, SnrPlan, num_ratios
+from merit_cli.mixing.speech_detector import DetectorName
 
 NoiseSet = Literal["any", "matched", "unseen"]
 Segment = Literal["random", "start", "loud", "loop"]
@@ -33,6 +35,7 @@ class MixRecipe(FrozenConfig):
         name: Of the recipe; part of the default output folder.
         snr: Ratios in dB; short spellings as `parse_snr` reads them.
         level: Definition of level that the ratio is stated in.
+        detector: What tells speech from pauses for the level ``vad``; ``silero`` is a network to be fetched.
         variants: Mixtures of each utterance, each with its own noise and segment.
         num_noises: Noises heard at once, each brought to the same level before they are added up.
         noise_sets: ``any`` noise of the split, only ``matched`` (of a class that train has), only ``unseen``;
@@ -43,6 +46,8 @@ class MixRecipe(FrozenConfig):
             as a ``loop`` that goes on from its end to its beginning.
         loop_fade: Cross-fade in seconds where a noise is repeated; a noise shorter than the speech always is.
         min_noise_dbfs: A drawn piece of noise quieter than this is drawn again, ten times, then skipped.
+        distortions: What is done to speech, noise and mixture, in order (see `mixing.distortions`). The ratio is
+            that of speech as it is heard to noise, before anything is done to the mixture.
         sample_rate: Of the mixtures, in Hz.
         format: Container of the written files.
         encoding: soundfile's name of the sample format. Nothing is ever dithered.
@@ -56,6 +61,7 @@ class MixRecipe(FrozenConfig):
     name: str = "mix"
     snr: SnrPlan = SnrList(values=(-5.0, 0.0, 5.0))
     level: LevelName = "rms"
+    detector: DetectorName = "energy"
     variants: int = Field(default=1, ge=1)
     num_noises: int = Field(default=1, ge=1, le=8)
     noise_sets: tuple[NoiseSet, ...] = Field(default=("any",), min_length=1)
@@ -64,6 +70,7 @@ class MixRecipe(FrozenConfig):
     segment: Segment = "random"
     loop_fade: float = Field(default=0.05, ge=0.0, le=1.0)
     min_noise_dbfs: float = Field(default=-80.0, ge=-100.0, le=0.0)
+    distortions: tuple[Distortion, ...] = ()
     sample_rate: int = Field(default=16000, ge=1000, le=192000)
     format: Literal["flac", "wav", "ogg"] = "flac"
     encoding: Literal["PCM_16", "PCM_24", "FLOAT", "VORBIS"] = "PCM_16"

@@ -4,17 +4,18 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from merit_cli.audio.levels import LevelName, noise_power, speech_power
+from merit_cli.audio.levels import mean_power, measure_levels, noise_power
 from merit_cli.audio.snr import FloatArray, WideArray, power_ratio_db
 from merit_cli.errors import MeritError, Unavailable
 from merit_cli.io.atomic import atomic_path
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.mixture import Mixture, NoiseUse
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.mixing.mixture import Mixed, Pieces, Voice, cut_noise, make_voice, mix, read_speech
+from merit_cli.mixing.mixture import Mixed, Scene, Voice, make_voice, mix, power_of_speech, read_speech, set_scene
 from merit_cli.mixing.noise_pools import noise_class
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
@@ -56,12 +57,12 @@ def render(job: RenderJob) -> tuple[Rendered | MeritError, ...]:
         Unavailable: The output cannot be written.
     """
     try:
-        voice = make_voice(read_speech(job.mixtures[0], job.recipe), job.recipe)
+        dry = make_voice(read_speech(job.mixtures[0], job.recipe), job.recipe)
     except Unavailable:
         raise
     except MeritError as error:
         return (error,) * len(job.mixtures)
-    bench = _Bench(job, voice)
+    bench = _Bench(job, dry)
     results: list[Rendered | MeritError] = []
     for planned in job.mixtures:
         try:
@@ -74,61 +75,60 @@ def render(job: RenderJob) -> tuple[Rendered | MeritError, ...]:
 
 
 class _Bench:
-    """What the mixtures of one utterance share: the voice, the last noise, and clean files by gain."""
+    """What the mixtures of one utterance share: the dry voice, the last scene, and the last clean file."""
 
-    def __init__(self, job: RenderJob, voice: Voice) -> None:
-        self.job, self.recipe, self.voice = job, job.recipe, voice
-        self.key, self.pieces = "", None  # type: tuple[str, Pieces | None]
-        self.clean_files: dict[float, tuple[Path, FloatArray, float]] = {}
-        self.levels = self._levels(voice.heard_N, "speech") if self.recipe.levels_report else {}
+    def __init__(self, job: RenderJob, dry: Voice) -> None:
+        self.job, self.recipe, self.dry = job, job.recipe, dry
+        self.scene: tuple[str, Scene] | None = None
+        self.clean: tuple[tuple[object, ...], Path, FloatArray, float] | None = None
+        self.speech_levels = self._levels(dry.heard_N, "speech") if self.recipe.levels_report else {}
 
     def render(self, planned: PlannedMixture) -> Rendered:
         recipe = self.recipe
-        if self.pieces is None or planned.draw_key != self.key:
-            self.pieces, self.key = cut_noise(planned, recipe, self.voice.heard_N.size), planned.draw_key
-        mixed = mix(self.voice, self.pieces, planned.snr_db)
+        if self.scene is None or planned.draw_key != self.scene[0]:
+            self.scene = planned.draw_key, set_scene(planned, recipe, self.dry)
+        scene = self.scene[1]
+        mixed = mix(scene, planned.snr_db, sample_rate=recipe.sample_rate)
         paths = {part: self.job.output / part / f"{planned.id}.{recipe.format}" for part in ("noisy", "clean", "noise")}
         write_audio(paths["noisy"], mixed.noisy, recipe.sample_rate, subtype=recipe.encoding)
         if recipe.stems:
             write_audio(paths["noise"], mixed.noise, recipe.sample_rate, subtype=recipe.encoding)
-        clean_back, clean_power = self._write_clean(paths["clean"], mixed)
+        clean_back, clean_power = self._write_clean(paths["clean"], mixed, same=(scene.drawn, mixed.shared_gain))
         noisy_back = read_audio(paths["noisy"]).samples
         residual: WideArray = np.subtract(noisy_back, clean_back, dtype=np.float64)
+        if not scene.is_additive:
+            clean_power, residual = scene.voice.power, scene.pieces.sum_N * mixed.gain
         achieved = power_ratio_db(clean_power, noise_power(residual, recipe.sample_rate, recipe.level))
         error = abs(achieved - planned.snr_db)
         remark = (
             f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
         )
-        done = self._record(planned, mixed, self.pieces, achieved, residual)
+        done = self._record(planned, mixed, scene, achieved, residual)
         return Rendered(self._line(planned, paths, done), error, remark)
 
-    def _write_clean(self, path: Path, mixed: Mixed) -> tuple[FloatArray, float]:
-        """Write the clean file, or copy one of the same gain; what it holds, and its power."""
-        known = self.clean_files.get(mixed.shared_gain)
-        if known is not None:
+    def _write_clean(self, path: Path, mixed: Mixed, *, same: tuple[object, ...]) -> tuple[FloatArray, float]:
+        """Write the clean file, or copy one that is the same; what it holds, and its power."""
+        if self.clean is not None and self.clean[0] == same:
             with atomic_path(path) as temporary:
-                shutil.copyfile(known[0], temporary)
-            return known[1], known[2]
+                shutil.copyfile(self.clean[1], temporary)
+            return self.clean[2:]
         recipe = self.recipe
         write_audio(path, mixed.clean, recipe.sample_rate, subtype=recipe.encoding)
         back = read_audio(path).samples
-        power = speech_power(back, recipe.sample_rate, recipe.level)
-        self.clean_files[mixed.shared_gain] = (path, back, power)
+        power = power_of_speech(back, recipe)
+        self.clean = same, path, back, power
         return back, power
 
     def _record(
-        self, planned: PlannedMixture, mixed: Mixed, pieces: Pieces, achieved: float, residual: WideArray
+        self, planned: PlannedMixture, mixed: Mixed, scene: Scene, achieved: float, residual: WideArray
     ) -> Mixture:
         first, *more = (
             NoiseUse(noise.id, noise_class(noise), start, mixed.gain * gain)
-            for noise, start, gain in zip(planned.noises, pieces.starts, pieces.gains, strict=True)
+            for noise, start, gain in zip(planned.noises, scene.pieces.starts, scene.pieces.gains, strict=True)
         )
-        others: tuple[LevelName, ...] = () if self.recipe.level == "rms" else ("rms",)
-        rate = self.recipe.sample_rate
-        other_snr_db = {
-            level: power_ratio_db(speech_power(mixed.clean, rate, level), noise_power(residual, rate, level))
-            for level in others
-        }
+        by_rms = math.inf
+        if self.recipe.level != "rms":
+            by_rms = power_ratio_db(mean_power(scene.voice.heard_N), mean_power(residual) / mixed.shared_gain**2)
         return Mixture(
             clean_id=planned.speech.id,
             noise_id=first.noise_id,
@@ -141,16 +141,16 @@ class _Bench:
             gain=first.gain,
             shared_gain=mixed.shared_gain,
             seed=planned.seed,
-            other_snr_db={level: round(value, 2) for level, value in other_snr_db.items() if math.isfinite(value)},
+            other_snr_db={"rms": round(by_rms, 2)} if math.isfinite(by_rms) else {},
             noise_set="" if planned.noise_set == "any" else planned.noise_set,
             more_noises=tuple(more),
-            levels={**self.levels, **self._levels(mixed.noise, "noise")} if self.recipe.levels_report else {},
+            distortions=tuple(one.to_line() for one in scene.drawn),
+            measured="" if scene.is_additive else "before distortions",
+            levels={**self.speech_levels, **self._levels(mixed.noise, "noise")} if self.recipe.levels_report else {},
         )
 
-    def _levels(self, samples: WideArray, kind: str) -> dict[str, float]:
-        from merit_cli.audio.levels import measure_levels
-
-        measured = measure_levels(samples, self.recipe.sample_rate, kind=kind)  # type: ignore[arg-type]
+    def _levels(self, samples: WideArray, kind: Literal["speech", "noise"]) -> dict[str, float]:
+        measured = measure_levels(samples, self.recipe.sample_rate, kind=kind)
         return {f"{kind}_{name}": round(value, 2) for name, value in measured.items() if math.isfinite(value)}
 
     def _line(self, planned: PlannedMixture, paths: dict[str, Path], mixture: Mixture) -> Utterance:
@@ -163,7 +163,7 @@ class _Bench:
             clean=paths["clean"],
             noise=paths["noise"] if self.recipe.stems else None,
             sample_rate=self.recipe.sample_rate,
-            num_samples=self.voice.heard_N.size,
+            num_samples=self.dry.heard_N.size,
             speaker=speech.speaker,
             split=speech.split,
             labels=speech.labels,

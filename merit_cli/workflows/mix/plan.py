@@ -6,10 +6,12 @@ from pathlib import Path
 
 from merit_cli.config.load import resolved
 from merit_cli.errors import BadData, MeritError, NoInput
+from merit_cli.io.hashing import hash_of_files
 from merit_cli.manifests.checks import check_identities
 from merit_cli.manifests.inputs import Inputs, read_inputs
 from merit_cli.manifests.read_write import Card, join_cards
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.distortions.chain import check_chain, input_files
 from merit_cli.mixing.plan import plan_mixtures
 from merit_cli.mixing.plan_file import Mixtures, open_plan, write_plan
 from merit_cli.mixing.recipe import MixRecipe
@@ -57,8 +59,11 @@ def plan_mix(
 
     Raises:
         CheckFailed: Splits share a speaker or a noise file.
-        NoInput: There is no speech or no noise.
+        NoInput: There is no speech, no noise or no impulse response.
+        Unavailable: A distortion needs what is not installed.
     """
+    check_chain(recipe.distortions)
+    responses = input_files(recipe.distortions)
     voices = read_inputs(speech or [_sample("sample", machine)], name="speech")
     sounds = read_inputs(noise or [_sample("sample-noise", machine)], name="noise")
     for name, read in (("speech", voices), ("noise", sounds)):
@@ -70,7 +75,11 @@ def plan_mix(
         mixtures,
         recipe,
         card.model_copy(update={"notes": (*card.notes, *notes)}),
-        {"speech": voices.content, "noise": sounds.content},
+        {
+            "speech": voices.content,
+            "noise": sounds.content,
+            **({"impulse responses": hash_of_files(responses)} if responses else {}),
+        },
         {**voices.bad, **sounds.bad},
     )
 

@@ -11,6 +11,7 @@ from merit_cli.io.hashing import sha256_of_file
 from merit_cli.manifests.inputs import read_inputs
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card, read_card, read_manifest
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.distortions.contract import Drawn
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workflows.mix.plan import PlannedMix
@@ -52,6 +53,7 @@ class Replayed:
                 seed=mixture.seed,
                 noise_set=mixture.noise_set or "any",  # type: ignore[arg-type]  # as it was written
                 starts=starts,
+                distortions=tuple(Drawn.from_line(one) for one in mixture.distortions),
             )
 
     def speech(self) -> Iterator[Utterance]:
