@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 def prepare(
     corpus: Annotated[
         str,
-        typer.Argument(help="icbhi, polish, sample, sample-noise, synthetic-breath, synthetic-noise, or a plug-in."),
+        typer.Argument(
+            help="icbhi, polish, ravdess, sample, sample-noise, synthetic-breath, synthetic-noise, or a plug-in."
+        ),
     ],
     raw: Annotated[
         Path | None, typer.Argument(help="The raw corpus: a folder, or a file. Bundled ones need none.")

@@ -7,6 +7,7 @@ CORPORA = Registry(
     {
         "icbhi": "merit_cli.corpora.icbhi:prepare_icbhi",
         "polish": "merit_cli.corpora.polish:prepare_polish",
+        "ravdess": "merit_cli.corpora.ravdess:prepare_ravdess",
         "sample": "merit_cli.corpora.sample:prepare_sample",
         "sample-noise": "merit_cli.corpora.sample:prepare_sample_noise",
         "synthetic-breath": "merit_cli.corpora.icbhi:prepare_synthetic_breath",

@@ -145,7 +145,7 @@ def set_scene(planned: PlannedMixture, recipe: MixRecipe, dry: Voice) -> Scene:
     if drawn is None:
         drawn = draw_chain(recipe.distortions, Draws(planned.seed, "distortions", planned.draw_key).uniform)
     voice = dry
-    if any(one.on == "speech" for one in drawn):
+    if any(one.where == "speech" for one in drawn):
         heard_N, target_N = distort_speech(drawn, dry.heard_N, recipe.sample_rate)
         voice = Voice(heard_N, target_N, power_of_speech(heard_N, recipe))
     if voice.power <= 0.0:

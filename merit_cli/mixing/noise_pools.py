@@ -35,6 +35,27 @@ def noise_class(noise: Utterance) -> str:
     return noise.info.get("noise_class", "")
 
 
+def held_out_classes(noise: Sequence[Utterance], wanted: tuple[str, ...] | int, *, seed: int) -> tuple[str, ...]:
+    """The classes that only test may hear, by name, or so many of them drawn.
+
+    Where the files have splits already, classes are drawn from those that stand in test alone.
+
+    Raises:
+        NoInput: There are too few classes.
+    """
+    if not isinstance(wanted, int):
+        return wanted
+    elsewhere = {noise_class(one) for one in noise if one.split in ("train", "dev")}
+    known = sorted({noise_class(one) for one in noise} - elsewhere - {""})
+    if len(known) < wanted + (not elsewhere):
+        raise NoInput(
+            f"{wanted} noise classes cannot be held out: there are {len(known)}",
+            place="unseen_noise",
+            hint="a class is a folder of noise files, or info.noise_class in a manifest",
+        )
+    return tuple(sorted(known[index] for index in Draws(seed, "unseen noise").permutation(len(known))[:wanted]))
+
+
 def make_pools(
     noise: Sequence[Utterance],
     wanted: Mapping[str, Sequence[NoiseSet]],

@@ -14,7 +14,7 @@ from merit_cli.manifests.checks import Identity
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.distortions.contract import Drawn
 from merit_cli.mixing.draws import Draws
-from merit_cli.mixing.noise_pools import Pools, make_pools
+from merit_cli.mixing.noise_pools import Pools, held_out_classes, make_pools
 from merit_cli.mixing.recipe import MixRecipe, NoiseSet
 from merit_cli.mixing.snr_plan import draw_ratios, num_ratios
 
@@ -129,7 +129,8 @@ def plan_mixtures(speech: Sequence[Utterance], noise: Sequence[Utterance], recip
     sets: Mapping[str, Sequence[NoiseSet]] = {
         split: recipe.plan_of(split).noise_sets for split in sorted({one.split for one in wanted})
     }
-    pools = make_pools(noise, sets, unseen=recipe.unseen_noise, seed=recipe.seed)
+    unseen = held_out_classes(noise, recipe.unseen_noise, seed=recipe.seed)
+    pools = make_pools(noise, sets, unseen=unseen, seed=recipe.seed)
     for (split, name), deal in pools.items():
         if len(deal.files) < recipe.num_noises:
             raise NoInput(

@@ -1,6 +1,6 @@
 """The recipe of a mix."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -40,7 +40,7 @@ class MixRecipe(FrozenConfig):
         num_noises: Noises heard at once, each brought to the same level before they are added up.
         noise_sets: ``any`` noise of the split, only ``matched`` (of a class that train has), only ``unseen``;
             an utterance is mixed with each set named.
-        unseen_noise: Noise classes kept out of train and dev, whole.
+        unseen_noise: Noise classes kept out of train and dev, whole; a number draws so many of them.
         by_split: What a split does differently.
         segment: Where the noise is cut: at ``random``, at its ``start``, where it is ``loud``est, or at random
             as a ``loop`` that goes on from its end to its beginning.
@@ -65,7 +65,7 @@ class MixRecipe(FrozenConfig):
     variants: int = Field(default=1, ge=1)
     num_noises: int = Field(default=1, ge=1, le=8)
     noise_sets: tuple[NoiseSet, ...] = Field(default=("any",), min_length=1)
-    unseen_noise: tuple[str, ...] = ()
+    unseen_noise: tuple[str, ...] | Annotated[int, Field(ge=1)] = ()
     by_split: dict[str, SplitPlan] = Field(default_factory=dict)
     segment: Segment = "random"
     loop_fade: float = Field(default=0.05, ge=0.0, le=1.0)

@@ -11,7 +11,7 @@ What becomes of the target, the clean signal a model should give back, follows o
 - Damage (late reverberation, clipping, codec, lost packets) is what a model should undo. The target
   does not have it.
 
-So ``on: noisy`` with a channel treats noisy, clean and noise alike and noisy = clean + noise still
+So ``where: noisy`` with a channel treats noisy, clean and noise alike and noisy = clean + noise still
 holds; with damage only the noisy signal changes. A channel on all three keeps their sum but, unless it
 is a gain, moves the ratio: noise and speech do not lose the same share (`chain.keeps_ratio`).
 

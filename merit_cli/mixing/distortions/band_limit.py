@@ -25,14 +25,14 @@ class BandLimitConfig(DistortionConfig):
     """A band with a low cut, a high cut or both.
 
     Args:
-        on: The target goes through it too.
+        where: The target goes through it too.
         low_hz: Where the band begins, a number or [low, high]; None leaves the low end.
         high_hz: Where it ends; None leaves the high end. Telephones: 300 and 3400.
         order: Of the Butterworth filter in each direction.
     """
 
     name: Literal["band_limit"] = "band_limit"
-    on: Place = "noisy"
+    where: Place = "noisy"
     low_hz: CutHz | None = None
     high_hz: CutHz | None = None
     order: int = Field(default=4, ge=1, le=12)

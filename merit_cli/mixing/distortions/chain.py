@@ -73,7 +73,7 @@ def draw(config: DistortionConfig, uniform: Uniform) -> Drawn:
     Raises:
         NoInput: There are no impulse responses in a place named.
     """
-    return Drawn(config.name, config.on, config.draw_parameters(uniform))
+    return Drawn(config.name, config.where, config.draw_parameters(uniform))
 
 
 def draw_chain(chain: Sequence[DistortionConfig], uniform: Uniform) -> tuple[Drawn, ...]:
@@ -110,7 +110,7 @@ def distort_speech(drawn: Sequence[Drawn], speech_N: WideArray, sample_rate: int
     """Speech through the links on speech, and its target; raises as `apply` does."""
     speech = Speech(speech_N, speech_N)
     for one in drawn:
-        if one.on == "speech":
+        if one.where == "speech":
             speech = _through(one, speech.heard_N, speech.target_N, sample_rate)
     return speech
 
@@ -118,7 +118,7 @@ def distort_speech(drawn: Sequence[Drawn], speech_N: WideArray, sample_rate: int
 def distort_noise(drawn: Sequence[Drawn], noise_N: WideArray, sample_rate: int) -> WideArray:
     """Noise through the links on noise; raises as `apply` does."""
     for one in drawn:
-        if one.on == "noise":
+        if one.where == "noise":
             noise_N = apply(one, noise_N, sample_rate)
     return noise_N
 
@@ -132,7 +132,7 @@ def distort_noisy(
     """
     parts = Parts(noisy_N, clean_N, noise_N)
     for one in drawn:
-        if one.on != "noisy":
+        if one.where != "noisy":
             continue
         if one.name in CHANNELS:
             parts = Parts(*(apply(one, part, sample_rate) for part in parts))
@@ -147,7 +147,7 @@ def keeps_ratio(drawn: Sequence[Drawn]) -> bool:
     >>> keeps_ratio([Drawn("gain", "noisy", {"gain_db": 3.0}), Drawn("clip", "speech", {})])
     True
     """
-    return all(one.name == "gain" for one in drawn if one.on == "noisy")
+    return all(one.name == "gain" for one in drawn if one.where == "noisy")
 
 
 def _through(drawn: Drawn, heard_N: WideArray, target_N: WideArray, sample_rate: int) -> Speech:

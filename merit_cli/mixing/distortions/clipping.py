@@ -17,14 +17,14 @@ class ClipConfig(DistortionConfig):
     """Overload at a share of the peak or at a level.
 
     Args:
-        on: The target never has it.
+        where: The target never has it.
         peak_share: Threshold as a share of the signal's peak, a number or [low, high].
         level_dbfs: Threshold in dB under full scale, in place of ``peak_share``.
         shape: ``hard`` cuts off; ``soft`` bends: u - 4/27 u^3 of u = x / threshold, flat from u = 1.5 on.
     """
 
     name: Literal["clip"] = "clip"
-    on: Place = "noisy"
+    where: Place = "noisy"
     peak_share: Annotated[Amount, BeforeValidator(within(0.001, 1.0))] | None = None
     level_dbfs: Annotated[Amount, BeforeValidator(within(-80.0, 0.0, unit="dBFS"))] | None = None
     shape: Shape = "hard"

@@ -42,14 +42,14 @@ class CodecConfig(DistortionConfig):
     """A codec chosen at random among those named.
 
     Args:
-        on: The target never has it.
+        where: The target never has it.
         codecs: ``mp3 vorbis opus ulaw alaw gsm`` through libsndfile; ``aac g722 amr_nb`` need the program ffmpeg.
         compression: 0 sounds best, 1 is smallest, a number or [low, high]; libsndfile's scale for mp3, vorbis
             and opus, 96 to 16 kbit/s for aac; the others have one rate.
     """
 
     name: Literal["codec"] = "codec"
-    on: Place = "noisy"
+    where: Place = "noisy"
     codecs: Annotated[tuple[CodecName, ...], BeforeValidator(_as_names)] = Field(default=("mp3", "opus"), min_length=1)
     compression: Annotated[Amount, BeforeValidator(within(0.0, 1.0))] = (0.5, 0.95)
 

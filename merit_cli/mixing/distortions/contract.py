@@ -19,19 +19,19 @@ Parameters = Mapping[str, Any]  # Any: JSON data of each kind's own
 
 
 class DistortionConfig(FrozenConfig):
-    """Settings of one link of the chain; each kind narrows ``name`` and ``on`` and adds its own.
+    """Settings of one link of the chain; each kind narrows ``name`` and ``where`` and adds its own.
 
     A kind takes the same count of numbers from the stream whatever its settings, so that one link's
     settings do not change what the others draw.
 
     Args:
         name: Of the kind.
-        on: What it is done to.
+        where: What it is done to.
         probability: Share of mixtures that meet it.
     """
 
     name: str
-    on: Place
+    where: Place
     probability: float = Field(default=1.0, ge=0.0, le=1.0)
 
     def draw_parameters(self, uniform: Uniform) -> dict[str, Any]:
@@ -52,34 +52,34 @@ class Drawn:
 
     Args:
         name: Of the kind.
-        on: What it is done to.
+        where: What it is done to.
         parameters: JSON data, enough to do it again.
     """
 
     name: str
-    on: Place
+    where: Place
     parameters: Parameters
 
     def to_line(self) -> dict[str, Any]:
         """As JSON data.
 
         >>> Drawn("gain", "noisy", {"gain_db": -3.0}).to_line()
-        {'name': 'gain', 'on': 'noisy', 'gain_db': -3.0}
+        {'name': 'gain', 'where': 'noisy', 'gain_db': -3.0}
         """
-        return {"name": self.name, "on": self.on, **self.parameters}
+        return {"name": self.name, "where": self.where, **self.parameters}
 
     @classmethod
     def from_line(cls, line: Parameters) -> "Drawn":
         """From JSON data.
 
         Raises:
-            BadData: ``name`` or ``on`` is missing.
+            BadData: ``name`` or ``where`` is missing.
         """
         rest = dict(line)
         try:
-            return cls(rest.pop("name"), rest.pop("on"), rest)
+            return cls(rest.pop("name"), rest.pop("where"), rest)
         except KeyError as error:
-            raise BadData(f"a recorded distortion lacks {error}", hint="it needs name, on and its parameters") from None
+            raise BadData(f"a recorded distortion lacks {error}", hint="it needs name, where and its parameters") from None
 
 
 class Response(NamedTuple):

@@ -14,12 +14,12 @@ class GainConfig(DistortionConfig):
     """A change of level.
 
     Args:
-        on: ``noisy``, or ``speech`` before it is mixed; the noise is scaled to the ratio anyhow.
+        where: ``noisy``, or ``speech`` before it is mixed; the noise is scaled to the ratio anyhow.
         gain_db: In dB, a number or [low, high].
     """
 
     name: Literal["gain"] = "gain"
-    on: Literal["speech", "noisy"] = "noisy"
+    where: Literal["speech", "noisy"] = "noisy"
     gain_db: Annotated[Amount, BeforeValidator(within(-80.0, 40.0, unit="dB"))] = (-10.0, 10.0)
 
     def draw_parameters(self, uniform: Uniform) -> dict[str, float]:

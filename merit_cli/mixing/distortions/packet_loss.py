@@ -24,7 +24,7 @@ class PacketLossConfig(DistortionConfig):
     """Packets that never arrive.
 
     Args:
-        on: The target never has it.
+        where: The target never has it.
         loss: Share of packets, a number or [low, high].
         burst: Mean number of packets lost in a row; None loses them independently.
         packet_ms: Length of a packet.
@@ -32,7 +32,7 @@ class PacketLossConfig(DistortionConfig):
     """
 
     name: Literal["packet_loss"] = "packet_loss"
-    on: Place = "noisy"
+    where: Place = "noisy"
     loss: Annotated[Amount, BeforeValidator(within(0.0, 0.95))] = (0.02, 0.2)
     burst: Annotated[Amount, BeforeValidator(within(1.0, 100.0, unit="packets"))] | None = None
     packet_ms: float = Field(default=20.0, ge=1.0, le=1000.0)

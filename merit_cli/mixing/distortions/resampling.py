@@ -13,12 +13,12 @@ class ResampleConfig(DistortionConfig):
     """To a lower rate and back.
 
     Args:
-        on: The target goes through it too.
+        where: The target goes through it too.
         to_rate: In Hz, a number or [low, high]; a rate not below the mixture's own changes nothing.
     """
 
     name: Literal["resample"] = "resample"
-    on: Place = "noisy"
+    where: Place = "noisy"
     to_rate: Annotated[Amount, BeforeValidator(within(1000.0, 96000.0, unit="Hz"))] = 8000.0
 
     def draw_parameters(self, uniform: Uniform) -> dict[str, int]:

@@ -28,13 +28,13 @@ class ReverbConfig(DistortionConfig):
     """A room chosen at random among impulse responses; of several channels the first.
 
     Args:
-        on: ``speech``, before it is mixed, or ``noise``.
+        where: ``speech``, before it is mixed, or ``noise``.
         files: Audio files, and folders that are searched whole.
         early_ms: The target keeps what arrives this long after the direct sound.
     """
 
     name: Literal["reverb"] = "reverb"
-    on: Literal["speech", "noise"] = "speech"
+    where: Literal["speech", "noise"] = "speech"
     files: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(min_length=1)
     early_ms: float = Field(default=EARLY_MS, ge=0.0, le=1000.0)
 

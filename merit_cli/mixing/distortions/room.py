@@ -34,7 +34,7 @@ class RoomConfig(DistortionConfig):
     """A shoebox with a speaker and a microphone at random places, 0.3 m or more from the walls.
 
     Args:
-        on: ``speech``, before it is mixed, or ``noise``.
+        where: ``speech``, before it is mixed, or ``noise``.
         length_m: Number or [low, high], as the next three.
         width_m: Horizontal too.
         height_m: From floor to ceiling.
@@ -44,7 +44,7 @@ class RoomConfig(DistortionConfig):
     """
 
     name: Literal["room"] = "room"
-    on: Literal["speech", "noise"] = "speech"
+    where: Literal["speech", "noise"] = "speech"
     length_m: SideM = (4.0, 8.0)
     width_m: SideM = (3.0, 6.0)
     height_m: SideM = (2.4, 3.5)

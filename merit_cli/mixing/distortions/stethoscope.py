@@ -17,12 +17,12 @@ class StethoscopeConfig(DistortionConfig):
     """The low-pass of a stethoscope, fourth order, zero phase.
 
     Args:
-        on: The noise by default: recorded breath has been through one.
+        where: The noise by default: recorded breath has been through one.
         high_hz: Where it is 6 dB down, a number or [low, high].
     """
 
     name: Literal["stethoscope"] = "stethoscope"
-    on: Place = "noise"
+    where: Place = "noise"
     high_hz: CutHz = (661.0, 1356.0)
 
     def draw_parameters(self, uniform: Uniform) -> dict[str, float]:

@@ -33,7 +33,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 CHAIN = [
-    {"name": "band_limit", "high_hz": [2000, 3000], "on": "speech"},
+    {"name": "band_limit", "high_hz": [2000, 3000], "where": "speech"},
     {"name": "stethoscope", "probability": 0.5},
     {"name": "clip", "peak_share": [0.3, 0.8]},
     {"name": "packet_loss", "loss": [0.02, 0.1]},
@@ -71,7 +71,7 @@ def test_a_gain_keeps_the_ratio_of_the_files(tmp_path: Path, speech_folder: Path
 
 
 def test_noise_filtered_alone_leaves_speech_as_it_was(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> None:
-    chain = [{"name": "band_limit", "high_hz": 1000, "on": "noise"}]
+    chain = [{"name": "band_limit", "high_hz": 1000, "where": "noise"}]
     for line in mix_into(tmp_path / "o", speech_folder, noise_folder, distortions=chain, stems=True):
         assert line.mixture is not None
         assert line.noise is not None

@@ -37,8 +37,8 @@ def test_a_chain_survives_being_written_out() -> None:
         ({"name": "clip", "level_dbfs": 3}, "between -80 and 0 dBFS"),
         ({"name": "band_limit"}, "give low_hz, high_hz or both"),
         ({"name": "band_limit", "low_hz": 3000, "high_hz": [2000, 4000]}, "low_hz must lie below high_hz"),
-        ({"name": "gain", "on": "noise"}, "speech"),
-        ({"name": "reverb", "files": "x", "on": "noisy"}, "speech"),
+        ({"name": "gain", "where": "noise"}, "speech"),
+        ({"name": "reverb", "files": "x", "where": "noisy"}, "speech"),
         ({"name": "reverb"}, "files"),
         ({"name": "room", "distance_m": 15}, "no room of this size"),
         ({"name": "gain", "probability": 1.5}, "probability"),
@@ -71,9 +71,9 @@ def test_a_link_draws_the_same_whether_the_one_before_it_is_fixed_or_not() -> No
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ({"name": "gain", "on": "noisy"}, "gain_db"),
-        ({"name": "gain", "on": "noisy", "gain_db": 1.0, "loud": 1}, "loud"),
-        ({"name": "reverb", "on": "speech", "file": "a.wav"}, "sha256"),
+        ({"name": "gain", "where": "noisy"}, "gain_db"),
+        ({"name": "gain", "where": "noisy", "gain_db": 1.0, "loud": 1}, "loud"),
+        ({"name": "reverb", "where": "speech", "file": "a.wav"}, "sha256"),
     ],
 )
 def test_a_record_with_other_parameters_is_refused(line: dict[str, Any], words: str) -> None:
@@ -87,5 +87,5 @@ def test_a_record_of_an_unknown_kind_is_refused() -> None:
 
 
 def test_a_record_without_its_place_is_refused() -> None:
-    with pytest.raises(BadData, match="'on'"):
+    with pytest.raises(BadData, match="'where'"):
         Drawn.from_line({"name": "gain", "gain_db": 1.0})

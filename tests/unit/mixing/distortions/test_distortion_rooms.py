@@ -97,7 +97,7 @@ def test_every_response_of_a_folder_is_drawn(tmp_path: Path) -> None:
 def test_a_response_that_was_exchanged_is_refused(tmp_path: Path) -> None:
     path = write_response(tmp_path / "one.wav", np.array([0.0, 1.0]), RATE)
     drawn = reverb_of(path)
-    other = Drawn(drawn.name, drawn.on, {**drawn.parameters, "sha256": "0" * 16})
+    other = Drawn(drawn.name, drawn.where, {**drawn.parameters, "sha256": "0" * 16})
     with pytest.raises(BadData, match="not the one that was drawn"):
         apply(other, chirp(100, RATE), RATE)
 
@@ -114,7 +114,7 @@ def test_a_place_without_responses_is_refused_before_mixing(place: str, tmp_path
 
 
 def test_noise_can_stand_in_the_room_too(tmp_path: Path) -> None:
-    link = ReverbConfig(files=(str(write_responses(tmp_path)),), on="noise")
+    link = ReverbConfig(files=(str(write_responses(tmp_path)),), where="noise")
     drawn = draw_chain([link], Draws(0, "noise").uniform)
     noise = np.random.default_rng(0).standard_normal(4000)
     assert not np.allclose(distort_noise(drawn, noise, RATE), noise)
