@@ -33,6 +33,13 @@ def mix(
     segment: Annotated[
         str | None, typer.Option("--segment", help="Where noise is cut: random, start, loud or loop.")
     ] = None,
+    reverb: Annotated[
+        str | None,
+        typer.Option("--reverb", help="Impulse responses, a file or folder; the target keeps the early part."),
+    ] = None,
+    distort: Annotated[
+        str | None, typer.Option("--distort", help="Such as codec,packet_loss; a recipe sets their parameters.")
+    ] = None,
     sample_rate: Annotated[int | None, typer.Option("--sample-rate", help="Hz.")] = None,
     file_format: Annotated[str | None, typer.Option("--format", help="flac, wav or ogg.")] = None,
     encoding: Annotated[str | None, typer.Option("--encoding", help="PCM_16, PCM_24, FLOAT or VORBIS.")] = None,
@@ -79,6 +86,7 @@ def mix(
         "level": level,
         "variants": variants,
         "segment": segment,
+        "distortions": _chain(reverb, distort),
         "sample_rate": sample_rate,
         "format": file_format,
         "encoding": encoding or ("VORBIS" if file_format == "ogg" else None),
@@ -146,6 +154,13 @@ def merge(
         )
         print_outcome(where=folder, next_command=f"merit enhance {folder}")
     exit_for(failed=summary.failed, skipped=summary.skipped, ledger=folder / "ledger.jsonl")
+
+
+def _chain(reverb: str | None, distort: str | None) -> list[object] | None:
+    """Distortions from their short spelling; None where none is typed."""
+    links: list[object] = [{"name": "reverb", "files": reverb}] if reverb else []
+    links += [name.strip().replace("-", "_") for name in distort.split(",")] if distort else []
+    return links or None
 
 
 def _refuse_recipe(

@@ -10,6 +10,7 @@ from merit_cli.mixing.distortions.contract import DistortionConfig, Place, Unifo
 from merit_cli.units import db_to_amplitude
 
 Shape = Literal["hard", "soft"]
+DEFAULT_PEAK_SHARE = (0.3, 0.9)
 _KNEE = 1.5
 
 
@@ -18,7 +19,7 @@ class ClipConfig(DistortionConfig):
 
     Args:
         where: The target never has it.
-        peak_share: Threshold as a share of the signal's peak, a number or [low, high].
+        peak_share: Threshold as a share of the signal's peak, a number or [low, high]; by default .3 to .9.
         level_dbfs: Threshold in dB under full scale, in place of ``peak_share``.
         shape: ``hard`` cuts off; ``soft`` bends: u - 4/27 u^3 of u = x / threshold, flat from u = 1.5 on.
     """
@@ -30,17 +31,17 @@ class ClipConfig(DistortionConfig):
     shape: Shape = "hard"
 
     @model_validator(mode="after")
-    def _has_one_threshold(self) -> "ClipConfig":
-        if (self.peak_share is None) == (self.level_dbfs is None):
+    def _has_no_two_thresholds(self) -> "ClipConfig":
+        if self.peak_share is not None and self.level_dbfs is not None:
             raise ValueError("give peak_share or level_dbfs, and not both")
         return self
 
     def draw_parameters(self, uniform: Uniform) -> dict[str, float | str]:
         """The threshold and the shape."""
-        if self.peak_share is not None:
-            return {"peak_share": draw_amount(self.peak_share, uniform), "shape": self.shape}
-        assert self.level_dbfs is not None, "validated"
-        return {"level_dbfs": draw_amount(self.level_dbfs, uniform), "shape": self.shape}
+        if self.level_dbfs is not None:
+            return {"level_dbfs": draw_amount(self.level_dbfs, uniform), "shape": self.shape}
+        share = DEFAULT_PEAK_SHARE if self.peak_share is None else self.peak_share
+        return {"peak_share": draw_amount(share, uniform), "shape": self.shape}
 
 
 def clip(
