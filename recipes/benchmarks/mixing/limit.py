@@ -1,0 +1,35 @@
+"""The limit: what no mixer of these files can do without, and nothing else."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import soundfile
+import soxr
+from mixing.corpus import RATE
+from mixing.pairs import Pair
+
+
+def limit_seconds(pairs: Sequence[Pair], made: Path, output: Path) -> float:
+    """Decode both sources, resample the segment, encode both files, decode them again.
+
+    Args:
+        pairs: What to read.
+        made: A finished mix of ours; its very samples are encoded. Reading them is not counted.
+        output: Gets the files.
+    """
+    seconds = 0.0
+    output.mkdir(parents=True, exist_ok=True)
+    for pair in pairs:
+        parts = [f"{part}/{pair.id}.flac" for part in ("noisy", "clean")]
+        samples = [soundfile.read(made / part, dtype="int16")[0] for part in parts]
+        started = time.perf_counter()
+        soundfile.read(pair.speech, dtype="float32")
+        noise = soundfile.read(pair.noise, pair.own_length, pair.own_start, dtype="float32")[0]
+        if pair.noise_rate != RATE:
+            soxr.resample(noise, pair.noise_rate, RATE, quality="HQ")
+        for part, content in zip(("noisy.flac", "clean.flac"), samples, strict=True):
+            soundfile.write(output / part, content, RATE, subtype="PCM_16")
+            soundfile.read(output / part, dtype="float32")
+        seconds += time.perf_counter() - started
+    return seconds
