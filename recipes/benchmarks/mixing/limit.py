@@ -1,5 +1,6 @@
 """The limit: what no mixer of these files can do without, and nothing else."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,9 @@ def limit_seconds(pairs: Sequence[Pair], made: Path, output: Path) -> float:
         output: Gets the files.
     """
     seconds = 0.0
-    output.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(output, ignore_errors=True)  # writing over a file costs a flush to disk, which no mixer needs
+    for part in ("noisy", "clean"):
+        (output / part).mkdir(parents=True)
     for pair in pairs:
         parts = [f"{part}/{pair.id}.flac" for part in ("noisy", "clean")]
         samples = [soundfile.read(made / part, dtype="int16")[0] for part in parts]
@@ -28,7 +31,7 @@ def limit_seconds(pairs: Sequence[Pair], made: Path, output: Path) -> float:
         noise = soundfile.read(pair.noise, pair.own_length, pair.own_start, dtype="float32")[0]
         if pair.noise_rate != RATE:
             soxr.resample(noise, pair.noise_rate, RATE, quality="HQ")
-        for part, content in zip(("noisy.flac", "clean.flac"), samples, strict=True):
+        for part, content in zip(parts, samples, strict=True):
             soundfile.write(output / part, content, RATE, subtype="PCM_16")
             soundfile.read(output / part, dtype="float32")
         seconds += time.perf_counter() - started
