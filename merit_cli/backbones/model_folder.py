@@ -72,7 +72,7 @@ def export_model(
     Args:
         folder: Where; made where it is not there.
         weights: State of `Parts.modules`.
-        recipe: Resolved; its ``model``, ``backbone`` and ``mix_back`` are what `load_model` builds.
+        recipe: Resolved; its ``model``, ``backbone``, ``mix_back`` and ``mask_exponent`` are what `load_model` builds.
         labels: Emotion labels in the order of the logits; empty for a model without that task.
         normalisation: Scale of the model.
         card: Of the training data.
@@ -133,6 +133,7 @@ def load_model(path: Path, *, device: str = "cpu") -> TrainedModel:
         max_duration=max_duration,
         name=str(recipe.get("name", model.name)),  # type: ignore[attr-defined]
         mix_back=float(recipe.get("mix_back", 0.0)),
+        mask_exponent=float(recipe.get("mask_exponent", 1.0)),
     )
 
 

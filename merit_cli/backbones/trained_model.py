@@ -4,7 +4,7 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import nn
 from merit_cli.audio.overlap_add import process_in_chunks
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
 from merit_cli.carriers import EncoderShape, MultiTaskOutput
+from merit_cli.models.heads import deepen_mask
 from merit_cli.units import Seconds, seconds_to_samples
 
 Task = Literal["enhancement", "emotion"]
@@ -43,6 +44,7 @@ class TrainedModel:
         name: Of the recipe.
         mix_back: Share of the noisy signal left in the enhanced one (observation adding, Iwamoto et al.
             2022: a little noise hides what the mask took from the speech).
+        mask_exponent: Power of the mask's gain (see `models.heads.deepen_mask`).
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class TrainedModel:
         max_duration: float,
         name: str,
         mix_back: float = 0.0,
+        mask_exponent: float = 1.0,
     ) -> None:
         self.modules = modules
         self.tasks = tasks
@@ -62,7 +65,7 @@ class TrainedModel:
         self.normalisation = normalisation
         self.max_duration = max_duration
         self.name = name
-        self.mix_back = mix_back
+        self.mix_back, self.mask_exponent = mix_back, mask_exponent
         tensors = [*modules.parameters(), *modules.buffers()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
 
@@ -115,12 +118,15 @@ class TrainedModel:
 
     @torch.no_grad()
     def forward(self, model_N: FloatArray) -> MultiTaskOutput:
-        """The model's own output for one signal in the model's scale."""
+        """The model's output for one signal in the model's scale."""
         noisy_BN = torch.from_numpy(np.ascontiguousarray(model_N)).unsqueeze(0).to(self.device)
         lengths_B = torch.tensor([model_N.size], dtype=torch.int64, device=self.device)
         features_BLTD = self.modules["backbone"](noisy_BN, lengths_B)
         output: MultiTaskOutput = self.modules["model"](features_BLTD, noisy_BN, lengths_B)
-        return output
+        if self.mask_exponent == 1.0 or output.enhanced_log1p_BTF is None:
+            return output
+        log1p_BTF = output.enhanced_log1p_BTF
+        return replace(output, enhanced_BN=deepen_mask(noisy_BN, log1p_BTF, lengths_B, exponent=self.mask_exponent))
 
     def _answer(self, noisy_N: FloatArray, *, gain: float | None = None) -> Answer:
         gain = self.normalisation.gain(noisy_N) if gain is None else gain

@@ -83,6 +83,7 @@ class TrainRecipe(FrozenConfig):
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0: at epochs' ends only.
         log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict.
         mix_back: Share of the noisy signal that the finished model leaves in its enhanced one.
+        mask_exponent: Power of the mask's gain in the finished model; over 1 it takes more of the noise.
         overfit_batches: Train and choose on this many batches of the train split; 0 trains on all.
     """
 
@@ -100,4 +101,5 @@ class TrainRecipe(FrozenConfig):
     checkpoint_every_steps: int = Field(default=200, ge=0)
     log_every_steps: int = Field(default=20, ge=1)
     mix_back: float = Field(default=0.0, ge=0.0, lt=1.0)
+    mask_exponent: float = Field(default=1.0, gt=0.0, le=4.0)
     overfit_batches: int = Field(default=0, ge=0)

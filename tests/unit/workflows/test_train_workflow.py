@@ -331,3 +331,17 @@ def test_fresh_mixtures_are_drawn_each_epoch_and_their_seeds_logged(mixed_corpus
 def test_fresh_mixtures_of_a_bare_manifest_are_refused(noisy_corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(NoInput, match="the folder that merit mix made"):
         run_train(recipe(data={"mixtures": "fresh"}), noisy_corpus, output=tmp_path / "r", machine=MACHINE)
+
+
+def test_an_exponent_deepens_the_mask_and_one_leaves_it(
+    trained: tuple[Path, TrainSummary], noisy_utterances: list[Utterance], tmp_path: Path
+) -> None:
+    noisy = read_audio(noisy_utterances[0].audio).samples
+    energies = {}
+    for exponent in (1.0, 1.000001, 2.0):
+        run = shutil.copytree(trained[0], tmp_path / str(exponent))
+        path = run / "model" / "recipe.yaml"
+        path.write_text(path.read_text().replace("mask_exponent: 1.0", f"mask_exponent: {exponent}"))
+        energies[exponent] = float(np.sum(load_model(run).enhance(noisy).astype(float) ** 2))
+    assert energies[1.000001] == pytest.approx(energies[1.0], rel=1e-3)
+    assert energies[2.0] < 0.9 * energies[1.0]
