@@ -57,15 +57,8 @@ def audio_info(path: Path) -> AudioInfo:
         NoInput: There is no such file.
         BadData: It is empty, truncated or not audio.
     """
-    _check_file(path)
-    try:
-        info = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise BadData("the file is not audio that can be read", place=str(path), hint=_library_words(error)) from None
-    _check_not_truncated(path)
-    if info.frames <= 0:
-        raise BadData("the file holds no samples", place=str(path))
-    return AudioInfo(info.samplerate, info.channels, info.frames, info.subtype)
+    with _opened(path) as handle:
+        return AudioInfo(handle.samplerate, handle.channels, handle.frames, handle.subtype)
 
 
 def read_audio(
@@ -92,8 +85,9 @@ def read_audio(
         NoInput: There is no such file.
         BadData: It is empty, truncated, not audio, or holds NaN or infinite samples.
     """
-    info = audio_info(path)
-    samples = _read_segment(path, info, start, num_samples)
+    with _opened(path) as handle:
+        info = AudioInfo(handle.samplerate, handle.channels, handle.frames, handle.subtype)
+        samples = _read_segment(handle, path, info, start, num_samples)
     notes = []
     if info.num_channels > 1:
         samples = samples.mean(axis=1, dtype=np.float32) if channels == "mix" else samples[:, 0]
@@ -143,21 +137,42 @@ def to_pcm16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
     >>> to_pcm16(np.array([0.0, -1.0, 0.5])).tolist()
     [0, -32768, 16384]
     """
-    scaled = np.rint(np.asarray(samples, dtype=np.float64) * PCM16_FULL_SCALE)
-    return np.clip(scaled, -PCM16_FULL_SCALE, PCM16_FULL_SCALE - 1.0).astype(np.int16)
+    scaled: npt.NDArray[np.float64] = np.multiply(samples, PCM16_FULL_SCALE, dtype=np.float64)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -PCM16_FULL_SCALE, PCM16_FULL_SCALE - 1.0, out=scaled)
+    return scaled.astype(np.int16)
 
 
-def _read_segment(path: Path, info: AudioInfo, start: int, num_samples: int | None) -> FloatArray:
+def _opened(path: Path) -> soundfile.SoundFile:
+    """A file that is audio, holds samples and is not cut short; to be closed by a ``with``."""
+    _check_file(path)
+    try:
+        handle = soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise BadData("the file is not audio that can be read", place=str(path), hint=_library_words(error)) from None
+    try:
+        if handle.format in ("WAV", "WAVEX"):
+            _check_not_truncated(path)
+        if handle.frames <= 0:
+            raise BadData("the file holds no samples", place=str(path))
+    except BadData:
+        handle.close()
+        raise
+    return handle
+
+
+def _read_segment(
+    handle: soundfile.SoundFile, path: Path, info: AudioInfo, start: int, num_samples: int | None
+) -> FloatArray:
     wanted = info.num_samples - start if num_samples is None else num_samples
     if start < 0 or wanted <= 0 or start + wanted > info.num_samples:
         raise BadData(
             f"the segment of {wanted} samples from {start} lies outside the file's {info.num_samples}", place=str(path)
         )
     try:
-        with soundfile.SoundFile(str(path)) as handle:
-            if start:
-                handle.seek(start)
-            samples: FloatArray = handle.read(wanted, dtype="float32", always_2d=True)
+        if start:
+            handle.seek(start)
+        samples: FloatArray = handle.read(wanted, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise BadData("the file breaks off or is damaged", place=str(path), hint=_library_words(error)) from None
     if len(samples) != wanted:
