@@ -6,7 +6,6 @@ apart, so that the others can also be judged without them.
 """
 
 import csv
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from mixing.clock import CLOCK
 from mixing.corpus import RATE, WIDE_RATE, Corpus, FloatArray
 from mixing.pairs import Pair
 
@@ -47,9 +47,9 @@ class Output:
 
     def time_clean(self, write: Callable[[Path], Any], pair: Pair) -> None:  # Any: nobody looks at it
         """Write the clean file by ``write`` and count its time."""
-        started = time.perf_counter()
+        started = CLOCK.now()
         write(self.folder / "clean" / f"{pair.id}.flac")
-        self.clean_seconds += time.perf_counter() - started
+        self.clean_seconds += CLOCK.now() - started
 
 
 Contestant = Callable[[Sequence[Pair], Output], None]
