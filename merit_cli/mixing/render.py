@@ -19,6 +19,7 @@ from merit_cli.mixing.mixture import Mixed, Scene, Voice, make_voice, mix, power
 from merit_cli.mixing.noise_pools import noise_class
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
+from merit_cli.mixing.sources import is_as_written
 
 SNR_TOLERANCE_DB = 0.05
 """A written mixture further than this from its request is remarked on in the ledger."""
@@ -79,6 +80,7 @@ class _Bench:
 
     def __init__(self, job: RenderJob, dry: Voice) -> None:
         self.job, self.recipe, self.dry = job, job.recipe, dry
+        self.source = job.mixtures[0].speech
         self.scene: tuple[str, Scene] | None = None
         self.clean: tuple[tuple[object, ...], Path, FloatArray, float] | None = None
         self.speech_levels = self._levels(dry.heard_N, "speech") if self.recipe.levels_report else {}
@@ -93,7 +95,7 @@ class _Bench:
         write_audio(paths["noisy"], mixed.noisy, recipe.sample_rate, subtype=recipe.encoding)
         if recipe.stems:
             write_audio(paths["noise"], mixed.noise, recipe.sample_rate, subtype=recipe.encoding)
-        clean_back, clean_power = self._write_clean(paths["clean"], mixed, same=(scene.drawn, mixed.shared_gain))
+        clean_back, clean_power = self._write_clean(paths["clean"], mixed, scene)
         noisy_back = read_audio(paths["noisy"]).samples
         residual: WideArray = np.subtract(noisy_back, clean_back, dtype=np.float64)
         if not scene.is_additive:
@@ -106,8 +108,15 @@ class _Bench:
         done = self._record(planned, mixed, scene, achieved, residual)
         return Rendered(self._line(planned, paths, done), error, remark)
 
-    def _write_clean(self, path: Path, mixed: Mixed, *, same: tuple[object, ...]) -> tuple[FloatArray, float]:
-        """Write the clean file, or copy one that is the same; what it holds, and its power."""
+    def _write_clean(self, path: Path, mixed: Mixed, scene: Scene) -> tuple[FloatArray, float]:
+        """Write the clean file, or copy one that is the same; what it holds, and its power.
+
+        Speech that is neither distorted nor turned down is the source's own file where that is of the
+        rate and format asked for.
+        """
+        same = tuple(one for one in scene.drawn if one.where != "noise"), mixed.shared_gain
+        if self.clean is None and same == ((), 1.0) and is_as_written(self.source, self.recipe):
+            self.clean = same, self.source.audio, self.dry.target_N.astype(np.float32), self.dry.power
         if self.clean is not None and self.clean[0] == same:
             with atomic_path(path) as temporary:
                 shutil.copyfile(self.clean[1], temporary)

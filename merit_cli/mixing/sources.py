@@ -1,8 +1,7 @@
 """Reading speech and noise at the rate of a mix."""
 
-import numpy as np
-
-from merit_cli.io.audio_file import FloatArray, read_audio, resample
+from merit_cli.io.audio_file import FloatArray, audio_info, read_audio
+from merit_cli.io.audio_segment import read_segment_resampled
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
 
@@ -33,9 +32,20 @@ def read_part(source: Utterance, recipe: MixRecipe, start: int, num_samples: int
     Raises:
         BadData: It cannot be read.
     """
-    from_rate, to_rate = source.sample_rate, recipe.sample_rate
-    first = start * from_rate // to_rate
-    wanted = min(-(-num_samples * from_rate // to_rate) + 1, source.num_samples - first)
-    audio = read_audio(source.audio, start=source.start + first, num_samples=wanted, channels=recipe.channels)
-    part = resample(audio.samples, from_rate, to_rate)[:num_samples]
-    return np.pad(part, (0, num_samples - part.size), mode="edge") if part.size < num_samples else part
+    return read_segment_resampled(
+        source.audio,
+        sample_rate=recipe.sample_rate,
+        start=start,
+        num_samples=num_samples,
+        first=source.start,
+        length=source.num_samples,
+        channels=recipe.channels,
+    )
+
+
+def is_as_written(source: Utterance, recipe: MixRecipe) -> bool:
+    """Whether the source's file, copied, is what the recipe would write of it: same rate, format, encoding, mono."""
+    if source.sample_rate != recipe.sample_rate or source.audio.suffix != f".{recipe.format}" or source.start != 0:
+        return False
+    info = audio_info(source.audio)
+    return (info.num_channels, info.num_samples, info.subtype) == (1, source.num_samples, recipe.encoding)

@@ -79,7 +79,9 @@ class Drawn:
         try:
             return cls(rest.pop("name"), rest.pop("where"), rest)
         except KeyError as error:
-            raise BadData(f"a recorded distortion lacks {error}", hint="it needs name, where and its parameters") from None
+            raise BadData(
+                f"a recorded distortion lacks {error}", hint="it needs name, where and its parameters"
+            ) from None
 
 
 class Response(NamedTuple):

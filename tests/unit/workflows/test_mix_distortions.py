@@ -70,6 +70,28 @@ def test_a_gain_keeps_the_ratio_of_the_files(tmp_path: Path, speech_folder: Path
         assert 20 * np.log10(np.std(read_audio(line.clean).samples) / np.std(source)) == pytest.approx(-12, abs=0.05)
 
 
+def test_a_drawn_gain_is_that_of_each_target(tmp_path: Path, noise_folder: Path) -> None:
+    source = 0.1 * np.sin(np.arange(16000) * 0.2)
+    write_audio(tmp_path / "s" / "a.flac", source, 16000)  # a clean file could be copied, were it not turned down
+    chain = [{"name": "gain", "gain_db": [-20, -1]}]
+    for line in mix_into(tmp_path / "o", tmp_path / "s", noise_folder, distortions=chain, variants=4):
+        assert line.mixture is not None
+        assert line.clean is not None
+        gain_db = 20 * np.log10(np.std(read_audio(line.clean).samples) / np.std(source))
+        assert gain_db == pytest.approx(line.mixture.distortions[0]["gain_db"], abs=0.02)
+
+
+def test_clean_speech_of_the_asked_format_is_copied(tmp_path: Path, noise_folder: Path) -> None:
+    write_audio(tmp_path / "s" / "a.flac", 0.1 * np.sin(np.arange(16000) * 0.2), 16000)
+    write_audio(tmp_path / "s" / "loud.flac", 0.95 * np.sin(np.arange(16000) * 0.2), 16000)
+    lines = {line.id: line for line in mix_into(tmp_path / "o", tmp_path / "s", noise_folder)}
+    copied, turned_down = lines["a__v0"].clean, lines["loud__v0"].clean
+    assert copied is not None
+    assert turned_down is not None
+    assert copied.read_bytes() == (tmp_path / "s" / "a.flac").read_bytes()
+    assert turned_down.read_bytes() != (tmp_path / "s" / "loud.flac").read_bytes()
+
+
 def test_noise_filtered_alone_leaves_speech_as_it_was(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> None:
     chain = [{"name": "band_limit", "high_hz": 1000, "where": "noise"}]
     for line in mix_into(tmp_path / "o", speech_folder, noise_folder, distortions=chain, stems=True):
