@@ -43,11 +43,19 @@ class AudioInfo:
 
 @dataclass(frozen=True)
 class Audio:
-    """A mono signal (N,) in float32, full scale 1.0, with its rate and what was done to it."""
+    """A mono signal (N,) in float32, full scale 1.0, with its rate and what was done to it.
+
+    Args:
+        samples: The signal.
+        sample_rate: In Hz.
+        notes: Whether it was resampled or mixed down.
+        file: What the file's header says; None of a signal that comes from no file.
+    """
 
     samples: FloatArray
     sample_rate: int
     notes: tuple[str, ...] = ()
+    file: AudioInfo | None = None
 
 
 def audio_info(path: Path) -> AudioInfo:
@@ -94,13 +102,14 @@ def read_audio(
         notes.append(f"{info.num_channels} channels: {'mean' if channels == 'mix' else 'first'}")
     else:
         samples = samples[:, 0]
-    if not np.isfinite(samples).all():
+    if not info.subtype.startswith("PCM") and not np.isfinite(samples).all():
         bad = int(np.count_nonzero(~np.isfinite(samples)))
         raise BadData(f"the file holds {bad} NaN or infinite samples", place=str(path))
     if sample_rate is not None and sample_rate != info.sample_rate:
         samples = resample(samples, info.sample_rate, sample_rate)
         notes.append(f"resampled {info.sample_rate} -> {sample_rate} Hz")
-    return Audio(np.ascontiguousarray(samples, dtype=np.float32), sample_rate or info.sample_rate, tuple(notes))
+    signal = np.ascontiguousarray(samples, dtype=np.float32)
+    return Audio(signal, sample_rate or info.sample_rate, tuple(notes), info)
 
 
 def resample(samples: FloatArray, from_rate: int, to_rate: int) -> FloatArray:

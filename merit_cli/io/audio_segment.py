@@ -27,6 +27,7 @@ def read_segment_resampled(
     num_samples: int,
     first: int = 0,
     length: int | None = None,
+    from_rate: int | None = None,
     channels: Channels = "mix",
 ) -> FloatArray:
     """Samples of a file (num_samples,) at a rate, as if all of it had been resampled.
@@ -38,15 +39,17 @@ def read_segment_resampled(
         num_samples: How many, at ``sample_rate``.
         first: Where the signal begins in the file, at the file's own rate.
         length: Samples of the signal at the file's own rate; None reaches to the file's end.
+        from_rate: The file's own rate in Hz where it is known; with ``length`` it saves reading the header first.
         channels: As `read_audio` has it.
 
     Raises:
         NoInput: There is no such file.
         BadData: It cannot be read, or the segment lies outside of it.
     """
-    info = audio_info(path)
-    length = info.num_samples - first if length is None else length
-    from_rate = info.sample_rate
+    if length is None or from_rate is None:
+        info = audio_info(path)
+        length = info.num_samples - first if length is None else length
+        from_rate = info.sample_rate
     total = length * sample_rate // from_rate
     if start < 0 or num_samples <= 0 or start + num_samples > total:
         raise BadData(f"the segment of {num_samples} samples from {start} lies outside of {total}", place=str(path))
@@ -57,5 +60,7 @@ def read_segment_resampled(
     begin = steps * step_in
     end = min(length, -(-(start + num_samples + margin) * step_in // step_out))
     audio = read_audio(path, start=first + begin, num_samples=end - begin, channels=channels)
+    if audio.sample_rate != from_rate:
+        raise BadData(f"the file is of {audio.sample_rate} Hz, not {from_rate}", place=str(path), hint="list it anew")
     skipped = start - steps * step_out
     return resample(audio.samples, from_rate, sample_rate)[skipped : skipped + num_samples]

@@ -25,7 +25,7 @@ SNR_FLOOR = 1e-3
 def negative_ratio_sum(
     enhanced_BN: Tensor, clean_BN: Tensor, lengths_B: Tensor, *, ratio: WaveformLoss = "si_sdr"
 ) -> MaskedSum:
-    """Sum over utterances of the negative ratio in dB; less is better. Utterances with silent clean speech are left out.
+    """Sum over utterances of the negative ratio in dB; less is better. Silent clean speech is left out.
 
     Both signals lose their mean first. A silent output has an SNR of 0 dB.
 

@@ -64,7 +64,7 @@ class Utterance:
         for spec in fields(self):
             value = getattr(self, spec.name)
             if spec.name in PATH_FIELDS and value is not None:
-                value = Path(os.path.relpath(value, root)).as_posix()
+                value = _relative(value, root)
             elif isinstance(value, Mixture):
                 value = value.to_line()
             elif isinstance(value, Mapping):
@@ -104,6 +104,12 @@ class Utterance:
         ):
             raise BadData("id must be text, num_samples and sample_rate whole numbers", place=place)
         return made
+
+
+def _relative(path: Path, root: Path) -> str:
+    """``path`` from ``root``; below it, which is the usual, without asking for the working folder."""
+    name, prefix = path.as_posix(), f"{root.as_posix()}/"
+    return name[len(prefix) :] if name.startswith(prefix) else Path(os.path.relpath(path, root)).as_posix()
 
 
 def _plain(error: TypeError) -> str:

@@ -25,7 +25,7 @@ from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.mixing.segments import SilentSource, draw_piece, read_piece
-from merit_cli.mixing.sources import read_source
+from merit_cli.mixing.sources import is_as_written, read_source
 from merit_cli.mixing.speech_detector import detected_level
 
 
@@ -37,11 +37,13 @@ class Voice:
         heard_N: As it reaches the microphone.
         target_N: What a model should give back; the same unless the recipe distorts speech.
         power: Mean power of ``heard_N`` under the recipe's level.
+        is_file: Whether the source's file holds ``target_N`` as the recipe would write it.
     """
 
     heard_N: WideArray
     target_N: WideArray
     power: float
+    is_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,17 +102,19 @@ class Mixed:
     shared_gain: float
 
 
-def read_speech(planned: PlannedMixture, recipe: MixRecipe) -> WideArray:
-    """The speech (N,) at the recipe's rate.
+def read_voice(planned: PlannedMixture, recipe: MixRecipe) -> Voice:
+    """The speech of a mixture as it was recorded, at the recipe's rate.
 
     Raises:
         SilentSource: It is silent.
         BadData: It cannot be read.
     """
-    speech = read_source(planned.speech, recipe)
-    if is_silent(speech):
+    audio = read_source(planned.speech, recipe)
+    if is_silent(audio.samples):
         raise SilentSource("the speech is silent", place=planned.speech.id)
-    return speech.astype(np.float64)
+    speech_N = audio.samples.astype(np.float64)
+    power = power_of_speech(speech_N, recipe)
+    return Voice(speech_N, speech_N, power, is_file=is_as_written(planned.speech, audio, recipe))
 
 
 def power_of_speech(speech_N: WideArray | FloatArray, recipe: MixRecipe) -> float:
@@ -122,11 +126,6 @@ def power_of_speech(speech_N: WideArray | FloatArray, recipe: MixRecipe) -> floa
     if recipe.level == "vad" and recipe.detector != "energy":
         return detected_level(speech_N, recipe.sample_rate, detector=recipe.detector).power
     return speech_power(speech_N, recipe.sample_rate, recipe.level)
-
-
-def make_voice(speech_N: WideArray, recipe: MixRecipe) -> Voice:
-    """Speech that is heard as it was recorded."""
-    return Voice(speech_N, speech_N, power_of_speech(speech_N, recipe))
 
 
 def set_scene(planned: PlannedMixture, recipe: MixRecipe, dry: Voice) -> Scene:
@@ -206,5 +205,4 @@ def mix_planned(planned: PlannedMixture, recipe: MixRecipe) -> Mixed:
         SilentSource: The speech is silent, or every drawn piece of a noise is.
         BadData: A source cannot be read.
     """
-    dry = make_voice(read_speech(planned, recipe), recipe)
-    return mix(set_scene(planned, recipe, dry), planned.snr_db, sample_rate=recipe.sample_rate)
+    return mix(set_scene(planned, recipe, read_voice(planned, recipe)), planned.snr_db, sample_rate=recipe.sample_rate)

@@ -15,11 +15,10 @@ from merit_cli.io.atomic import atomic_path
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.mixture import Mixture, NoiseUse
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.mixing.mixture import Mixed, Scene, Voice, make_voice, mix, power_of_speech, read_speech, set_scene
+from merit_cli.mixing.mixture import Mixed, Scene, Voice, mix, power_of_speech, read_voice, set_scene
 from merit_cli.mixing.noise_pools import noise_class
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
-from merit_cli.mixing.sources import is_as_written
 
 SNR_TOLERANCE_DB = 0.05
 """A written mixture further than this from its request is remarked on in the ledger."""
@@ -58,7 +57,7 @@ def render(job: RenderJob) -> tuple[Rendered | MeritError, ...]:
         Unavailable: The output cannot be written.
     """
     try:
-        dry = make_voice(read_speech(job.mixtures[0], job.recipe), job.recipe)
+        dry = read_voice(job.mixtures[0], job.recipe)
     except Unavailable:
         raise
     except MeritError as error:
@@ -115,7 +114,7 @@ class _Bench:
         rate and format asked for.
         """
         same = tuple(one for one in scene.drawn if one.where != "noise"), mixed.shared_gain
-        if self.clean is None and same == ((), 1.0) and is_as_written(self.source, self.recipe):
+        if self.clean is None and same == ((), 1.0) and self.dry.is_file:
             self.clean = same, self.source.audio, self.dry.target_N.astype(np.float32), self.dry.power
         if self.clean is not None and self.clean[0] == same:
             with atomic_path(path) as temporary:

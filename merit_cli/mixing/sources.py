@@ -1,6 +1,6 @@
 """Reading speech and noise at the rate of a mix."""
 
-from merit_cli.io.audio_file import FloatArray, audio_info, read_audio
+from merit_cli.io.audio_file import Audio, FloatArray, read_audio
 from merit_cli.io.audio_segment import read_segment_resampled
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
@@ -11,7 +11,7 @@ def source_length(source: Utterance, sample_rate: int) -> int:
     return source.num_samples * sample_rate // source.sample_rate
 
 
-def read_source(source: Utterance, recipe: MixRecipe) -> FloatArray:
+def read_source(source: Utterance, recipe: MixRecipe) -> Audio:
     """All of a source (N,) at the recipe's rate.
 
     Raises:
@@ -23,7 +23,7 @@ def read_source(source: Utterance, recipe: MixRecipe) -> FloatArray:
         start=source.start,
         num_samples=source.num_samples,
         channels=recipe.channels,
-    ).samples
+    )
 
 
 def read_part(source: Utterance, recipe: MixRecipe, start: int, num_samples: int) -> FloatArray:
@@ -39,13 +39,13 @@ def read_part(source: Utterance, recipe: MixRecipe, start: int, num_samples: int
         num_samples=num_samples,
         first=source.start,
         length=source.num_samples,
+        from_rate=source.sample_rate,
         channels=recipe.channels,
     )
 
 
-def is_as_written(source: Utterance, recipe: MixRecipe) -> bool:
-    """Whether the source's file, copied, is what the recipe would write of it: same rate, format, encoding, mono."""
-    if source.sample_rate != recipe.sample_rate or source.audio.suffix != f".{recipe.format}" or source.start != 0:
+def is_as_written(source: Utterance, audio: Audio, recipe: MixRecipe) -> bool:
+    """Whether the source's file, copied, is what the recipe would write of it: all of it, same format and encoding."""
+    if audio.notes or audio.file is None or source.audio.suffix != f".{recipe.format}":
         return False
-    info = audio_info(source.audio)
-    return (info.num_channels, info.num_samples, info.subtype) == (1, source.num_samples, recipe.encoding)
+    return (audio.file.num_samples, audio.file.subtype) == (source.num_samples, recipe.encoding)

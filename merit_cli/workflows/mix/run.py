@@ -10,6 +10,7 @@ from typing import Any
 
 from merit_cli.config.load import resolved
 from merit_cli.errors import MeritError, Unavailable
+from merit_cli.io.jsonl import write_lines
 from merit_cli.io.ledger import Ledger
 from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.manifests.read_write import MANIFEST_NAME, write_card, write_manifest
@@ -161,9 +162,11 @@ def _finish(
     ids = (planned.id for group in _part(plan, shard) for planned in group)
     done = {entry.id: entry for entry in ledger.with_status("done")}
     manifest = run.path / MANIFEST_NAME
-    write_manifest(
-        manifest, (Utterance.from_line(done[name].data["line"], root.resolve()) for name in ids if name in done)
-    )
+    lines = (done[name].data["line"] for name in ids if name in done)
+    if shard is None:
+        write_lines(manifest, lines)  # as they stand on the ledger: relative to the same folder
+    else:
+        write_manifest(manifest, (Utterance.from_line(line, root.resolve()) for line in lines))
     write_card(run.path, plan.card)
     summary = MixSummary(
         rendered=len(done) - before,

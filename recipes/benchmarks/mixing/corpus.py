@@ -19,7 +19,7 @@ from merit_cli.assets import bundled
 RATE = 16000
 WIDE_RATE = 48000
 NUM_NOISES_EACH = 8
-WIDE_SECONDS, NARROW_SECONDS = 180, 60
+WIDE_SECONDS, NARROW_SECONDS = 180, 180
 FloatArray = npt.NDArray[np.float32]
 
 
