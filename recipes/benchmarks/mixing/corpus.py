@@ -1,8 +1,8 @@
 """The corpus that every contestant mixes, made of the bundled sample, and the memory test's long noise.
 
 Speech: clips of the sample in random order with short pauses, cut to 2-10 s, 16 kHz FLAC. Noise: clips of the
-sample repeated with cross-fades, half of them 48 kHz WAV of three minutes (resampled, so nothing is heard
-above 8 kHz; reading and resampling cost the same), half of them 16 kHz FLAC of one minute.
+sample repeated with cross-fades to three minutes, half of them 48 kHz WAV (resampled, so nothing is heard
+above 8 kHz; reading and resampling cost the same), half of them 16 kHz FLAC.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from merit_cli.assets import bundled
 RATE = 16000
 WIDE_RATE = 48000
 NUM_NOISES_EACH = 8
-WIDE_SECONDS, NARROW_SECONDS = 180, 180
+NOISE_SECONDS = 180
 FloatArray = npt.NDArray[np.float32]
 
 
@@ -48,9 +48,9 @@ def build_corpus(folder: Path, num_utterances: int) -> Corpus:
     noises = _clips(sample / "noise")
     for number in range(NUM_NOISES_EACH):
         wide, narrow = noises[2 * number], noises[2 * number + 1]
-        long = soxr.resample(_repeated(wide, WIDE_SECONDS * RATE), RATE, WIDE_RATE)
+        long = soxr.resample(_repeated(wide, NOISE_SECONDS * RATE), RATE, WIDE_RATE)
         soundfile.write(corpus.noise / f"wide{number}.wav", long, WIDE_RATE, subtype="PCM_16")
-        long = _repeated(narrow, NARROW_SECONDS * RATE)
+        long = _repeated(narrow, NOISE_SECONDS * RATE)
         soundfile.write(corpus.noise / f"narrow{number}.flac", long, RATE, subtype="PCM_16")
     return Corpus(corpus.speech, corpus.noise, seconds)
 
