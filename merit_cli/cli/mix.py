@@ -9,6 +9,7 @@ import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome
+from merit_cli.cli.mix_verify import verify as audit
 from merit_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +57,22 @@ def mix(
     replay: Annotated[
         Path | None, typer.Option("--replay", help="Build the mixtures of a manifest again.", rich_help_panel=_OTHER)
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option("--verify", help="Measure the noisy set in a manifest or folder.", rich_help_panel=_OTHER),
+    ] = None,
+    pair_by: Annotated[
+        str | None,
+        typer.Option("--pair-by", help="Regex whose group partners share (--verify).", rich_help_panel=_OTHER),
+    ] = None,
+    claimed_snr: Annotated[
+        str | None,
+        typer.Option("--claimed-snr", help="Regex with group snr, of file names (--verify).", rich_help_panel=_OTHER),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", help="dB off that is let pass (--verify): 0.1.", rich_help_panel=_OTHER),
+    ] = None,
     shard: options.Shard = None,
     output: options.Output = None,
     recipe: options.Recipe = None,
@@ -75,12 +92,28 @@ def mix(
 
     Example: merit mix speech/ noise/ --snr -5,0,5 -o noisy/
     """
+    if verify:
+        _refuse_recipe(
+            "--verify", {"snr": snr, "speech": speech, "plan": plan_to, "from-plan": from_plan, "replay": replay}
+        )
+        audit(
+            verify,
+            pair_by=pair_by,
+            claimed_snr=claimed_snr,
+            level=level,
+            tolerance=tolerance,
+            allow_leak=allow_leak,
+            workers=workers,
+            as_json=as_json,
+        )
+        return
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
     from merit_cli.mixing.recipe import MixRecipe
     from merit_cli.workers import parse_shard
     from merit_cli.workflows.mix import Shard, load_plan, plan_mix, plan_replay, run_mix, save_plan
 
+    part = Shard(*parse_shard(shard)) if shard else None
     flags = {
         "snr": snr,
         "level": level,
@@ -99,7 +132,8 @@ def mix(
     )
     speeches, noises = [speech] if speech else [], [noise] if noise else []
     if fixed := from_plan or replay:
-        _refuse_recipe(fixed, flags, recipe=recipe, overrides=overrides, both=bool(from_plan and replay))
+        others = {"recipe": recipe, "set": overrides or None, "replay": replay if from_plan else None}
+        _refuse_recipe(f"everything is fixed by {fixed}; it", {**flags, **others})
     if from_plan:
         plan = load_plan(from_plan)
     elif replay:
@@ -115,7 +149,6 @@ def mix(
         print_facts({"mixtures planned": plan.mixtures.num_mixtures})
         print_outcome(where=plan_to, next_command=f"merit mix --from-plan {plan_to}")
         return
-    part = Shard(*parse_shard(shard)) if shard else None
     run, summary = run_mix(plan, output=output, machine=machine, shard=part)
     if as_json:
         print_json(asdict(summary))
@@ -163,17 +196,10 @@ def _chain(reverb: str | None, distort: str | None) -> list[object] | None:
     return links or None
 
 
-def _refuse_recipe(
-    fixed: Path, flags: Mapping[str, object], *, recipe: Path | None, overrides: list[str] | None, both: bool
-) -> None:
-    given = [name for name, value in flags.items() if value is not None]
-    given += ["recipe"] if recipe else []
-    given += ["set"] if overrides else []
-    if given or both:
-        raise UsageError(
-            f"everything is fixed by {fixed}; it goes without --{(given or ['replay'])[0].replace('_', '-')}",
-            hint="make a new plan to change it",
-        )
+def _refuse_recipe(what: str, flags: Mapping[str, object]) -> None:
+    for name, value in flags.items():
+        if value is not None:
+            raise UsageError(f"{what} goes without {name.replace('_', '-')}", hint="leave one of them out")
 
 
 def _say_what_would_be_done(plan: "PlannedMix") -> None:
