@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from merit_cli.errors import BadData, UsageError
+from merit_cli.errors import BadData, Unavailable, UsageError
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -101,6 +101,9 @@ def run_items(
         workers: Processes; 1 runs inline unless ``isolate``.
         isolate: Always use a process, so that a native crash costs one item.
         time_limit: Seconds an item may take; implies ``isolate``.
+
+    Raises:
+        Unavailable: Worker processes die before they take any item.
     """
     if workers <= 1 and not isolate and time_limit is None:
         for item in items:
@@ -121,6 +124,7 @@ class _Pool(Generic[ItemT, ResultT]):
 
     def __init__(self, function: Callable[[ItemT], ResultT], workers: int, time_limit: float | None) -> None:
         self.function, self.workers, self.time_limit = function, workers, time_limit
+        self.can_start = False  # known once a process has answered
 
     def _executor(self, workers: int) -> ProcessPoolExecutor:
         for variable in _THREAD_VARIABLES:  # one thread each: more is slower
@@ -136,7 +140,7 @@ class _Pool(Generic[ItemT, ResultT]):
         try:
             while True:
                 for item in islice(items, depth - len(pending)):
-                    pending[executor.submit(_call, self.function, item)] = item
+                    pending[self._submit(executor, item)] = item
                 if not pending:
                     return
                 finished, _ = wait(pending, timeout=self.time_limit, return_when=FIRST_COMPLETED)
@@ -147,10 +151,11 @@ class _Pool(Generic[ItemT, ResultT]):
                     except BrokenProcessPool:
                         broken = True
                         continue
-                    is_fresh = False
+                    is_fresh, self.can_start = False, True
                     yield pending.pop(future), result
                 if broken:
                     _kill(executor)
+                    self._check_start()
                     suspects = list(pending.values())
                     pending.clear()
                     for suspect in suspects:
@@ -159,6 +164,32 @@ class _Pool(Generic[ItemT, ResultT]):
                         yield suspect, self._lost(died=bool(finished)) if proven else self._alone(suspect)
                     is_fresh = True
                     executor = self._executor(self.workers)
+        finally:
+            _kill(executor)
+
+    def _submit(self, executor: ProcessPoolExecutor, item: ItemT) -> Future[ResultT | Exception]:
+        """The item's future; a broken one where a worker has just died, so that the item is not lost."""
+        try:
+            return executor.submit(_call, self.function, item)
+        except BrokenProcessPool as error:
+            broken: Future[ResultT | Exception] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def _check_start(self) -> None:
+        """Tell processes that cannot start from an item that kills them, or each item would be blamed in turn."""
+        if self.can_start:
+            return
+        executor = self._executor(1)
+        try:
+            executor.submit(os.getpid).result()
+            self.can_start = True
+        except BrokenProcessPool:
+            raise Unavailable(
+                "worker processes cannot start",
+                place="workers",
+                hint='a script must call this below `if __name__ == "__main__":`; or use one worker (-j 1)',
+            ) from None
         finally:
             _kill(executor)
 

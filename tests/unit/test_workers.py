@@ -1,6 +1,9 @@
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +52,38 @@ def test_auto_reads_the_slurm_array(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("ID", "5"), ("MIN", "4"), ("MAX", "7")):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
     assert parse_shard("auto") == (2, 4)
+
+
+SCRIPT = """
+import math
+from merit_cli.errors import Unavailable
+from merit_cli.workers import run_items
+
+{guard}
+    try:
+        print("results", dict(run_items(math.sqrt, [4.0, 9.0], workers=2)))
+    except Unavailable as error:
+        print("refused", error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "expected"),
+    [("if True:", "refused workers: worker processes cannot start"), ('if __name__ == "__main__":', "results")],
+)
+def test_a_script_without_the_main_guard_is_told_so_at_once(tmp_path: Path, guard: str, expected: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(guard=guard))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.startswith(expected), done.stderr
+    assert ("-j 1" in done.stdout) == (expected.startswith("refused"))
+
+
+def die(item: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_items_that_all_kill_their_worker_are_blamed_and_not_the_start() -> None:
+    results = dict(run_items(die, [1, 2, 3], workers=2))
+    assert all(isinstance(result, WorkerDied) for result in results.values())
+    assert len(results) == 3
