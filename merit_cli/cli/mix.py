@@ -44,6 +44,9 @@ def mix(
     sample_rate: Annotated[int | None, typer.Option("--sample-rate", help="Hz.")] = None,
     file_format: Annotated[str | None, typer.Option("--format", help="flac, wav or ogg.")] = None,
     encoding: Annotated[str | None, typer.Option("--encoding", help="PCM_16, PCM_24, FLOAT or VORBIS.")] = None,
+    channels: Annotated[
+        str | None, typer.Option("--channels", help="Of several: mix (mean), first, or each by itself.")
+    ] = None,
     stems: Annotated[bool, typer.Option("--stems", help="Also write the scaled noise.")] = False,
     levels_report: Annotated[
         bool, typer.Option("--levels-report", help="Record speech and noise under every definition of level.")
@@ -123,6 +126,7 @@ def mix(
         "sample_rate": sample_rate,
         "format": file_format,
         "encoding": encoding or ("VORBIS" if file_format == "ogg" else None),
+        "channels": channels,
         "stems": stems or None,
         "levels_report": levels_report or None,
         "seed": seed,

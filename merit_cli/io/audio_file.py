@@ -14,7 +14,7 @@ from merit_cli.errors import BadData, NoInput
 from merit_cli.io.atomic import atomic_path
 
 FloatArray = npt.NDArray[np.float32]
-Channels = Literal["mix", "first"]
+Channels = Literal["mix", "first"] | int
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".w64", ".caf", ".au"})
 PCM16_FULL_SCALE = 32768.0
 
@@ -84,7 +84,7 @@ def read_audio(
         sample_rate: Wanted rate in Hz, reached by soxr HQ; None keeps the file's.
         start: First sample to read, counted at the file's own rate.
         num_samples: How many to read, at the file's own rate; None reads to the end.
-        channels: ``mix`` averages all channels, ``first`` takes the first.
+        channels: ``mix`` averages all channels, ``first`` takes the first, a number that one, from 0.
 
     Returns:
         The signal; `Audio.notes` says whether it was resampled or mixed down.
@@ -98,8 +98,8 @@ def read_audio(
         samples = _read_segment(handle, path, info, start, num_samples)
     notes = []
     if info.num_channels > 1:
-        samples = samples.mean(axis=1, dtype=np.float32) if channels == "mix" else samples[:, 0]
-        notes.append(f"{info.num_channels} channels: {'mean' if channels == 'mix' else 'first'}")
+        samples, note = _one_channel(samples, channels, path)
+        notes.append(f"{info.num_channels} channels: {note}")
     else:
         samples = samples[:, 0]
     if not info.subtype.startswith("PCM") and not np.isfinite(samples).all():
@@ -110,6 +110,16 @@ def read_audio(
         notes.append(f"resampled {info.sample_rate} -> {sample_rate} Hz")
     signal = np.ascontiguousarray(samples, dtype=np.float32)
     return Audio(signal, sample_rate or info.sample_rate, tuple(notes), info)
+
+
+def _one_channel(samples: FloatArray, channels: Channels, path: Path) -> tuple[FloatArray, str]:
+    """One signal (N,) of several (N, channels), and how it was made."""
+    if channels == "mix":
+        return samples.mean(axis=1, dtype=np.float32), "mean"
+    number = 0 if channels == "first" else int(channels)
+    if not 0 <= number < samples.shape[1]:
+        raise BadData(f"there is no channel {number} among {samples.shape[1]}", place=str(path))
+    return samples[:, number], "first" if channels == "first" else f"number {number}"
 
 
 def resample(samples: FloatArray, from_rate: int, to_rate: int) -> FloatArray:

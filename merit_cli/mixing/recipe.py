@@ -51,7 +51,7 @@ class MixRecipe(FrozenConfig):
         sample_rate: Of the mixtures, in Hz.
         format: Container of the written files.
         encoding: soundfile's name of the sample format. Nothing is ever dithered.
-        channels: What becomes of several channels.
+        channels: What becomes of several channels; ``each`` makes an utterance or a noise of every one.
         stems: Also write the scaled noise.
         levels_report: Also record the levels of speech and noise under every definition.
         splits: Only these splits; empty takes all.
@@ -74,7 +74,7 @@ class MixRecipe(FrozenConfig):
     sample_rate: int = Field(default=16000, ge=1000, le=192000)
     format: Literal["flac", "wav", "ogg"] = "flac"
     encoding: Literal["PCM_16", "PCM_24", "FLOAT", "VORBIS"] = "PCM_16"
-    channels: Literal["mix", "first"] = "mix"
+    channels: Literal["mix", "first", "each"] = "mix"
     stems: bool = False
     levels_report: bool = False
     splits: tuple[str, ...] = ()

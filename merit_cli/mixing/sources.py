@@ -1,14 +1,41 @@
 """Reading speech and noise at the rate of a mix."""
 
-from merit_cli.io.audio_file import Audio, FloatArray, read_audio
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from merit_cli.io.audio_file import Audio, Channels, FloatArray, audio_info, read_audio
 from merit_cli.io.audio_segment import read_segment_resampled
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
+
+CHANNEL = "channel"
+"""Key of ``info`` that says which channel of its file a source is."""
 
 
 def source_length(source: Utterance, sample_rate: int) -> int:
     """Samples of a source at another rate."""
     return source.num_samples * sample_rate // source.sample_rate
+
+
+def split_channels(sources: Iterable[Utterance]) -> Iterator[Utterance]:
+    """Each source, or each channel of one that has several, its number in ``info`` and after ``__c`` in the id.
+
+    Raises:
+        BadData: A file cannot be read.
+    """
+    for source in sources:
+        count = audio_info(source.audio).num_channels
+        if count == 1:
+            yield source
+        else:
+            for number in range(count):
+                yield replace(source, id=f"{source.id}__c{number}", info={**source.info, CHANNEL: str(number)})
+
+
+def _channel(source: Utterance, recipe: MixRecipe) -> Channels:
+    if recipe.channels == "each":
+        return int(source.info.get(CHANNEL, 0))
+    return recipe.channels
 
 
 def read_source(source: Utterance, recipe: MixRecipe) -> Audio:
@@ -22,7 +49,7 @@ def read_source(source: Utterance, recipe: MixRecipe) -> Audio:
         sample_rate=recipe.sample_rate,
         start=source.start,
         num_samples=source.num_samples,
-        channels=recipe.channels,
+        channels=_channel(source, recipe),
     )
 
 
@@ -40,7 +67,7 @@ def read_part(source: Utterance, recipe: MixRecipe, start: int, num_samples: int
         first=source.start,
         length=source.num_samples,
         from_rate=source.sample_rate,
-        channels=recipe.channels,
+        channels=_channel(source, recipe),
     )
 
 

@@ -15,6 +15,7 @@ from merit_cli.mixing.distortions.chain import check_chain, input_files
 from merit_cli.mixing.plan import plan_mixtures
 from merit_cli.mixing.plan_file import Mixtures, open_plan, write_plan
 from merit_cli.mixing.recipe import MixRecipe
+from merit_cli.mixing.sources import split_channels
 from merit_cli.workers import Machine
 from merit_cli.workflows.prepare import run_prepare
 
@@ -68,7 +69,10 @@ def plan_mix(
     sounds = read_inputs(noise or [_sample("sample-noise", machine)], name="noise")
     for name, read in (("speech", voices), ("noise", sounds)):
         _refuse_nothing(name, read)
-    mixtures = plan_mixtures(voices.utterances, sounds.utterances, recipe)
+    people, noises = voices.utterances, sounds.utterances
+    if recipe.channels == "each":
+        people, noises = list(split_channels(people)), list(split_channels(noises))
+    mixtures = plan_mixtures(people, noises, recipe)
     card = join_cards(recipe.name, [voices.card, sounds.card])
     notes = check_identities(mixtures.identities(), card, allow_leak=allow_leak)
     return PlannedMix(

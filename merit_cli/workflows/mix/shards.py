@@ -9,7 +9,7 @@ from pathlib import Path
 
 from merit_cli.config.load import Tree, fingerprint
 from merit_cli.errors import CheckFailed, NoInput, UsageError
-from merit_cli.io.atomic import write_json
+from merit_cli.io.atomic import sweep_temporaries, write_json
 from merit_cli.io.jsonl import write_lines
 from merit_cli.io.ledger import read_ledger
 from merit_cli.io.run_dir import RunDir, open_run, read_summary, start_shared_run
@@ -90,6 +90,7 @@ def merge_shards(base: Path) -> MergeSummary:
         CheckFailed: Shards overlap, belong to different runs or do not add up to the plan.
     """
     folders = _complete_set(base)
+    sweep_temporaries(base)  # of jobs that were killed; all have finished since
     ledgers = [read_ledger(folder / "ledger.jsonl") for folder in folders]
     _check_sum(folders, sum(map(len, ledgers)), base)
     manifest = base / MANIFEST_NAME

@@ -149,3 +149,15 @@ def test_a_folder_without_one_readable_file_is_no_input(tmp_path: Path, noise_fo
     (tmp_path / "s" / "a.wav").touch()
     with pytest.raises(NoInput, match="none of the 1 speech files"):
         plan_mix(MixRecipe(), [tmp_path / "s"], [noise_folder], machine=Machine())
+
+
+def test_each_channel_is_an_utterance_of_its_own_where_asked_for(tmp_path: Path, noise_folder: Path) -> None:
+    left, right = (0.1 * np.sin(np.arange(16000) * step) for step in (0.2, 0.05))
+    (tmp_path / "s").mkdir()
+    soundfile.write(tmp_path / "s" / "a.wav", np.stack([left, right], axis=1), 16000)
+    assert mix_into(tmp_path / "o", tmp_path / "s", noise_folder, snr="60", channels="each").rendered == 2
+    lines = {line.id: line for line in read_manifest(tmp_path / "o" / "manifest.jsonl")}
+    for number, channel in enumerate((left, right)):
+        clean = lines[f"a__c{number}__v0"].clean
+        assert clean is not None
+        np.testing.assert_allclose(read_audio(clean).samples, channel, atol=1e-4)
