@@ -8,7 +8,7 @@ import typer
 from merit_cli.cli.console import make_machine, print_facts, print_json, print_table
 
 if TYPE_CHECKING:
-    from merit_cli.workflows.mix_verify import AuditSummary
+    from merit_cli.workflows.mix.verify import AuditSummary
 
 _ROWS_SHOWN = 30
 
@@ -26,7 +26,7 @@ def verify(
 ) -> None:
     """Audit a manifest or folder and print what was found; raises `CheckFailed` where it is not as claimed."""
     from merit_cli.mixing.pairs import PairRules
-    from merit_cli.workflows.mix_verify import TOLERANCE_DB, run_verify
+    from merit_cli.workflows.mix.verify import TOLERANCE_DB, run_verify
 
     rules = PairRules(pair_by=pair_by, claimed_snr=claimed_snr, level=level or "rms")  # type: ignore[arg-type]  # checked
     summary = run_verify(

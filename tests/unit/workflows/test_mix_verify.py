@@ -19,7 +19,7 @@ from merit_cli.mixing.pairs import Pair, PairRules
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
 from merit_cli.workflows.mix import plan_mix, run_mix
-from merit_cli.workflows.mix_verify import AuditSummary, run_verify
+from merit_cli.workflows.mix.verify import AuditSummary, run_verify
 
 RATE = 16000
 RULES = PairRules(claimed_snr=r"at (?P<snr>-?[\d.]+)")
