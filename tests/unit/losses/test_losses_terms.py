@@ -9,9 +9,9 @@ import torch.nn.functional as nnf
 from merit_cli.carriers import NO_LABEL, Routing
 from merit_cli.losses.emotion import class_weights, weighted_cross_entropy
 from merit_cli.losses.load_balance import balance_loss, router_sums, switch_balance, z_loss
-from merit_cli.losses.waveform import negative_ratio
 from merit_cli.losses.spectral import log1p_l1
 from merit_cli.losses.spectrum import log1p_magnitude, stft
+from merit_cli.losses.waveform import negative_ratio
 
 
 def routing_of(logits: torch.Tensor, chosen: torch.Tensor, valid: torch.Tensor | None = None) -> Routing:
