@@ -12,7 +12,7 @@ from merit_cli.metrics import METRICS
 
 FloatArray = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.floating]
-Kind = Literal["signal", "classification", "respiratory"]
+Kind = Literal["signal", "classification", "respiratory", "probability", "attribute"]
 
 NARROW_BAND_RATE = 8000
 
@@ -38,8 +38,11 @@ class MetricSpec:
     Args:
         name: Canonical, with its variant and its unit where it has one.
         kind: ``signal`` metrics are ``compute(clean, processed, sample_rate=...) -> float`` on one
-            utterance (N,). ``classification`` and ``respiratory`` metrics are
+            utterance (N,), or with ``parts`` ``compute(values) -> float`` on a mapping of each part's name
+            to its value. ``classification`` and ``respiratory`` metrics are
             ``compute(confusion) -> array (...)`` on counts (..., C, C), true class in rows.
+            ``probability`` and ``attribute`` metrics are ``compute(sums) -> array (...)`` on the sums over
+            units of what ``sufficient`` gives.
         compute: The formula. A signal metric raises `BadData` where it is undefined; one over counts
             gives NaN there, which `confusion.score_of` refuses.
         unit: Such as ``dB``; empty for a plain number.
@@ -49,6 +52,10 @@ class MetricSpec:
         sample_rates: Rates in Hz that it is defined at; empty for any.
         source: Author, year and equation.
         isolate: Whether its library may kill the process.
+        parts: Canonical names of the signal metrics that this one is computed from, each at its own rate.
+        sufficient: Of a ``probability`` metric ``(true_codes (N,), probabilities (N, C), units (N,), num_units)
+            -> (K, ...)``, of an ``attribute`` metric ``(truth (N,), predicted (N,), units (N,), num_units)
+            -> (K, ...)``: what adds up over the K units; None for the other kinds.
     """
 
     name: str
@@ -61,6 +68,13 @@ class MetricSpec:
     needs_reference: bool = True
     sample_rates: tuple[int, ...] = ()
     isolate: bool = False
+    parts: tuple[str, ...] = ()
+    sufficient: Callable[..., FloatArray] | None = None
+
+    def __post_init__(self) -> None:
+        assert not self.parts or self.kind == "signal", f"{self.name}: only a signal metric has parts"
+        has_sums = self.kind in ("probability", "attribute")
+        assert has_sums == (self.sufficient is not None), f"{self.name}: a {self.kind} metric and its sums do not agree"
 
 
 def canonical_name(name: str, *, sample_rate: int | None = None, place: str = "") -> str:

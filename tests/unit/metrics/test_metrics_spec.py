@@ -3,7 +3,8 @@
 import pytest
 
 from merit_cli.errors import UsageError
-from merit_cli.metrics.spec import _ALIASES, canonical_name, load_metric
+from merit_cli.metrics import METRICS
+from merit_cli.metrics.spec import _ALIASES, Kind, MetricSpec, canonical_name, load_metric
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,22 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
         canonical_name("ssnrr", place="--metrics")
     assert "did you mean 'ssnr'?" in caught.value.hint
     assert caught.value.place == "--metrics"
+
+
+def test_only_a_signal_metric_can_have_parts() -> None:
+    with pytest.raises(AssertionError, match="only a signal metric has parts"):
+        MetricSpec("x", "classification", abs, "", higher_is_better=True, range=(0, 1), source="none", parts=("stoi",))
+
+
+@pytest.mark.parametrize("kind", ["probability", "attribute"])
+def test_a_metric_over_scores_must_say_what_adds_up(kind: Kind) -> None:
+    with pytest.raises(AssertionError, match="its sums do not agree"):
+        MetricSpec("x", kind, abs, "", higher_is_better=True, range=(0, 1), source="none")
+
+
+def test_every_part_is_a_signal_metric_without_parts() -> None:
+    composed = [spec for spec in map(load_metric, METRICS.table) if spec.parts]
+    for spec in composed:
+        for part in map(load_metric, spec.parts):
+            assert part.kind == "signal"
+            assert not part.parts
