@@ -67,6 +67,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether the name is one that `atomic_path` gives to what is not yet whole."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def sweep_temporaries(folder: Path) -> None:
     """Remove what killed processes left half-written below ``folder``; those of living ones stay."""
     for path in folder.rglob(".*.tmp*"):

@@ -16,7 +16,7 @@ import yaml
 
 from merit_cli.config.load import Tree, fingerprint, merge
 from merit_cli.errors import NoInput, UsageError
-from merit_cli.io.atomic import make_folder, sweep_temporaries, write_json, write_yaml
+from merit_cli.io.atomic import is_temporary, make_folder, sweep_temporaries, write_json, write_yaml
 from merit_cli.io.provenance import gather_provenance
 
 State = Literal["new", "resumed", "done"]
@@ -124,8 +124,9 @@ def start_shared_run(
         Unavailable: The folder cannot be written.
     """
     mark = fingerprint(recipe, inputs)
-    found = _recorded(path)
-    foreign = path.is_dir() and not found and {p.name for p in path.iterdir()} - {*parts, "recipe.yaml"}
+    names = {one.name for one in path.iterdir() if not is_temporary(one)} if path.is_dir() else set()
+    found = _recorded(path)  # after the listing: what another job describes in between is no foreign file
+    foreign = not found and names - {*parts, "recipe.yaml"}
     if foreign or (found and (found.get("fingerprint"), found.get("command")) != (mark, command)):
         _refuse_or_clear(path, found, command=command, recipe=recipe, inputs=inputs, overwrite=False)
     if not found:

@@ -1,11 +1,13 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from merit_cli.errors import NoInput, Unavailable, UsageError
-from merit_cli.io.run_dir import RunDir, newest_run, open_run
+from merit_cli.io import run_dir
+from merit_cli.io.run_dir import RunDir, newest_run, open_run, start_shared_run
 
 
 def open_at(path: Path | None, runs_dir: Path, *, snr: int = 0, content: str = "1", overwrite: bool = False) -> RunDir:
@@ -55,6 +57,44 @@ def test_a_folder_that_is_no_run_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a merit run"):
         open_at(tmp_path / "o", tmp_path, overwrite=True)
     assert (tmp_path / "o" / "thesis.tex").exists()
+
+
+def start_at(path: Path, *, snr: int = 0) -> None:
+    recipe = {"snr": {"values": [snr]}}
+    start_shared_run(path, command="mix", name="r", recipe=recipe, inputs={"speech": "1"}, parts=("shards",))
+
+
+def test_a_shared_run_may_be_half_described_by_another_job(tmp_path: Path) -> None:
+    (tmp_path / "o" / "shards").mkdir(parents=True)
+    (tmp_path / "o" / f".recipe.{os.getpid()}.tmp.yaml").touch()
+    start_at(tmp_path / "o")
+    assert open_at(tmp_path / "o", tmp_path).state == "resumed"
+
+
+def test_a_shared_run_may_be_described_by_another_job_at_the_same_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = run_dir._recorded
+
+    def look_too_early(path: Path) -> dict[str, Any]:
+        found = look(path)
+        monkeypatch.setattr(run_dir, "_recorded", look)
+        start_at(path)
+        return found
+
+    monkeypatch.setattr(run_dir, "_recorded", look_too_early)
+    start_at(tmp_path / "o")
+    assert open_at(tmp_path / "o", tmp_path).state == "resumed"
+
+
+def test_a_shared_run_refuses_foreign_files_and_another_run(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.txt").touch()
+    with pytest.raises(UsageError, match="not a merit run"):
+        start_at(tmp_path / "a")
+    start_at(tmp_path / "b")
+    with pytest.raises(UsageError, match=r"snr\.values"):
+        start_at(tmp_path / "b", snr=5)
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
