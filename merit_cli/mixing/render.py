@@ -96,15 +96,19 @@ class _Bench:
             write_audio(paths["noise"], mixed.noise, recipe.sample_rate, subtype=recipe.encoding)
         clean_back, clean_power = self._write_clean(paths["clean"], mixed, scene)
         noisy_back = read_audio(paths["noisy"]).samples
+        speech: WideArray = mixed.clean
         residual: WideArray = np.subtract(noisy_back, clean_back, dtype=np.float64)
         if not scene.is_additive:
-            clean_power, residual = scene.voice.power, scene.pieces.sum_N * mixed.gain
+            clean_power, speech, residual = scene.voice.power, scene.voice.heard_N, scene.pieces.sum_N * mixed.gain
         achieved = power_ratio_db(clean_power, noise_power(residual, recipe.sample_rate, recipe.level))
         error = abs(achieved - planned.snr_db)
         remark = (
             f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
         )
-        done = self._record(planned, mixed, scene, achieved, residual)
+        by_rms = math.inf
+        if recipe.level != "rms":
+            by_rms = power_ratio_db(mean_power(speech), mean_power(residual))
+        done = self._record(planned, mixed, scene, achieved, by_rms)
         return Rendered(self._line(planned, paths, done), error, remark)
 
     def _write_clean(self, path: Path, mixed: Mixed, scene: Scene) -> tuple[FloatArray, float]:
@@ -127,16 +131,11 @@ class _Bench:
         self.clean = same, path, back, power
         return back, power
 
-    def _record(
-        self, planned: PlannedMixture, mixed: Mixed, scene: Scene, achieved: float, residual: WideArray
-    ) -> Mixture:
+    def _record(self, planned: PlannedMixture, mixed: Mixed, scene: Scene, achieved: float, by_rms: float) -> Mixture:
         first, *more = (
             NoiseUse(noise.id, noise_class(noise), start, mixed.gain * gain)
             for noise, start, gain in zip(planned.noises, scene.pieces.starts, scene.pieces.gains, strict=True)
         )
-        by_rms = math.inf
-        if self.recipe.level != "rms":
-            by_rms = power_ratio_db(mean_power(scene.voice.heard_N), mean_power(residual) / mixed.shared_gain**2)
         return Mixture(
             clean_id=planned.speech.id,
             noise_id=first.noise_id,

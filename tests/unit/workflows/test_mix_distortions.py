@@ -103,6 +103,25 @@ def test_noise_filtered_alone_leaves_speech_as_it_was(tmp_path: Path, speech_fol
         assert line.mixture.achieved_snr_db == pytest.approx(0.0, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    "chain",
+    [
+        [{"name": "gain", "gain_db": -6}],  # keeps the ratio
+        [{"name": "clip", "peak_share": 0.9}],  # does not, and the mixture is turned down after it
+        [{"name": "gain", "gain_db": 12, "where": "speech"}, {"name": "clip", "peak_share": 0.9}],
+    ],
+)
+def test_the_ratio_by_rms_beside_another_level_is_free_of_gains(
+    tmp_path: Path, speech_folder: Path, noise_folder: Path, chain: list[dict[str, Any]]
+) -> None:
+    plain, *_ = mix_into(tmp_path / "plain", speech_folder, noise_folder, level="p56", snr="-20")
+    line, *_ = mix_into(tmp_path / "o", speech_folder, noise_folder, level="p56", snr="-20", distortions=chain)
+    assert plain.mixture is not None
+    assert line.mixture is not None
+    assert line.mixture.shared_gain < 1.0 or chain[0]["gain_db"] < 0
+    assert line.mixture.other_snr_db["rms"] == pytest.approx(plain.mixture.other_snr_db["rms"], abs=0.02)
+
+
 def test_reverberant_speech_has_an_early_target(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> None:
     generator = np.random.default_rng(0)
     tail = generator.standard_normal(8000) * np.exp(-np.arange(8000) / 1600)
