@@ -14,6 +14,7 @@ from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.distortions.contract import Drawn
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
+from merit_cli.mixing.sources import split_channels
 from merit_cli.workflows.mix.plan import PlannedMix
 from merit_cli.workflows.mix.run import SOURCES
 
@@ -93,7 +94,7 @@ def plan_replay(manifest: Path, speech: Sequence[str | Path], noise: Sequence[st
         if not typed and not noted.exists():
             raise NoInput(f"it is not noted where the {kind} lies", place=str(noted), hint="name SPEECH and NOISE too")
         found[kind] = read_inputs(typed or [noted], name=kind)
-    voices, files = ({one.id: one for one in found[kind].utterances} for kind in SOURCES)
+    voices, files = ({one.id: one for one in _with_channels(found[kind].utterances, recipe)} for kind in SOURCES)
     _check_all_there(lines, voices, files, place=str(manifest))
     return PlannedMix(
         mixtures=Replayed(lines, voices, files),
@@ -102,6 +103,13 @@ def plan_replay(manifest: Path, speech: Sequence[str | Path], noise: Sequence[st
         inputs={"replay": sha256_of_file(manifest), **{kind: inputs.content for kind, inputs in found.items()}},
         expected={line.id: line for line in lines},
     )
+
+
+def _with_channels(sources: Sequence[Utterance], recipe: MixRecipe) -> Iterator[Utterance]:
+    """The sources, and their channels where the mix took each by itself; a noted source is a channel already."""
+    yield from sources
+    if recipe.channels == "each":
+        yield from split_channels(sources)
 
 
 def _recipe_beside(manifest: Path) -> MixRecipe:

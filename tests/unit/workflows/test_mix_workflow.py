@@ -16,7 +16,7 @@ from merit_cli.manifests.read_write import read_manifest, write_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
-from merit_cli.workflows.mix import MixSummary, plan_mix, run_mix
+from merit_cli.workflows.mix import MixSummary, plan_mix, plan_replay, run_mix
 
 
 def mix_into(
@@ -161,3 +161,13 @@ def test_each_channel_is_an_utterance_of_its_own_where_asked_for(tmp_path: Path,
         clean = lines[f"a__c{number}__v0"].clean
         assert clean is not None
         np.testing.assert_allclose(read_audio(clean).samples, channel, atol=1e-4)
+
+
+def test_a_mix_of_channels_is_replayed_from_the_folders_that_were_named(tmp_path: Path, noise_folder: Path) -> None:
+    (tmp_path / "s").mkdir()
+    soundfile.write(tmp_path / "s" / "a.wav", 0.1 * np.random.default_rng(0).standard_normal((16000, 2)), 16000)
+    mix_into(tmp_path / "o", tmp_path / "s", noise_folder, snr="0", channels="each")
+    for number, typed in enumerate(([tmp_path / "s"], [tmp_path / "o" / "sources" / "speech.jsonl"], [])):
+        replayed = run_mix(plan_replay(tmp_path / "o", typed, []), output=tmp_path / str(number), machine=Machine())[1]
+        assert replayed.rendered == 2
+        assert bytes_of(tmp_path / str(number)) == bytes_of(tmp_path / "o")
