@@ -1,7 +1,8 @@
 """Mixtures drawn anew for every epoch, by the plan and the function that render corpora to disk.
 
-An epoch is an ordinary mix of the train split under a seed of its own. The same seed given to
-``merit mix`` renders what the model heard in that epoch.
+An epoch is an ordinary mix of the train split under a seed of its own. The same seed, given to ``merit mix``
+over the mix's own ``sources/``, renders what the model heard in that epoch; over the folders that the mix was
+made of, noise without splits would be dealt to them anew.
 """
 
 from collections.abc import Sequence
