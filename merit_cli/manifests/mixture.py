@@ -43,7 +43,8 @@ class Mixture:
         more_noises: The other noises where there are several.
         distortions: What was done to speech, noise or mixture, in order, each with its drawn parameters.
         measured: ``before distortions`` where the written files no longer hold the ratio.
-        levels: Levels in dBFS of speech and noise, by ``speech_`` or ``noise_`` and the definition's name.
+        levels: Levels in dBFS of speech as it is heard and of noise under ``gain``, before the mixture is distorted
+            and before the shared gain, by ``speech_`` or ``noise_`` and the definition's name.
     """
 
     clean_id: str

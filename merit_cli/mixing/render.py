@@ -82,7 +82,7 @@ class _Bench:
         self.source = job.mixtures[0].speech
         self.scene: tuple[str, Scene] | None = None
         self.clean: tuple[tuple[object, ...], Path, FloatArray, float] | None = None
-        self.speech_levels = self._levels(dry.heard_N, "speech") if self.recipe.levels_report else {}
+        self.speech_levels: tuple[Voice, dict[str, float]] | None = None
 
     def render(self, planned: PlannedMixture) -> Rendered:
         recipe = self.recipe
@@ -153,8 +153,14 @@ class _Bench:
             more_noises=tuple(more),
             distortions=tuple(one.to_line() for one in scene.drawn),
             measured="" if scene.is_additive else "before distortions",
-            levels={**self.speech_levels, **self._levels(mixed.noise, "noise")} if self.recipe.levels_report else {},
+            levels=self._levels_report(scene, mixed.gain) if self.recipe.levels_report else {},
         )
+
+    def _levels_report(self, scene: Scene, gain: float) -> dict[str, float]:
+        """Levels of speech and noise as the ratio compares them; those of speech measured once for each voice."""
+        if self.speech_levels is None or self.speech_levels[0] is not scene.voice:
+            self.speech_levels = scene.voice, self._levels(scene.voice.heard_N, "speech")
+        return {**self.speech_levels[1], **self._levels(scene.pieces.sum_N * gain, "noise")}
 
     def _levels(self, samples: WideArray, kind: Literal["speech", "noise"]) -> dict[str, float]:
         measured = measure_levels(samples, self.recipe.sample_rate, kind=kind)

@@ -146,6 +146,20 @@ def test_every_level_is_recorded_where_asked_for(tmp_path: Path, speech_folder: 
         assert line.mixture.other_snr_db["rms"] == pytest.approx(difference, abs=0.03)
 
 
+def test_the_levels_on_record_are_those_of_the_ratio(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> None:
+    chain = [{"name": "gain", "gain_db": 6, "where": "speech"}, {"name": "clip", "peak_share": 0.5}]
+    for number, distortions in enumerate(([], chain)):
+        output = tmp_path / str(number)
+        lines = mix_into(
+            output, speech_folder, noise_folder, levels_report=True, snr="-20", level="p56", distortions=distortions
+        )
+        for line in lines:
+            assert line.mixture is not None
+            assert line.mixture.shared_gain < 1.0
+            ratio = line.mixture.levels["speech_p56"] - line.mixture.levels["noise_p56"]
+            assert ratio == pytest.approx(-20.0, abs=0.03)
+
+
 SCRIPT = """
 import sys
 from pathlib import Path
