@@ -1,18 +1,24 @@
 """Work on many items over processes: ordered by nothing, lost by nothing.
 
-A worker that dies (a segfault in a native library) or outlasts the time limit costs its own item
-only: the items in flight with it are run again one at a time to find the culprit.
+A worker that dies (a segfault in a native library) or outlasts the time limit costs its own item only. Each process
+answers one item at a time, is used again for the next, and is replaced alone.
 """
 
+import math
 import multiprocessing
 import os
+import pickle
+import signal
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as connection_wait
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from merit_cli.errors import BadData, Unavailable, UsageError
 
@@ -22,6 +28,9 @@ Progress = Callable[[str, int, int], None]
 """Called with a stage's name, the items finished and the items in all."""
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_AHEAD_BYTES = 4096
+"""An item this small is given to a busy process ahead: it fits into any system's pipe, so nobody blocks."""
+_MAX_FALSE_STARTS = 10
 
 
 def no_progress(stage: str, finished: int, total: int) -> None:
@@ -100,7 +109,7 @@ def run_items(
         items: Picklable; read as needed, never all at once.
         workers: Processes; 1 runs inline unless ``isolate``.
         isolate: Always use a process, so that a native crash costs one item.
-        time_limit: Seconds an item may take; implies ``isolate``.
+        time_limit: Seconds an item may take once its process has started; implies ``isolate``.
 
     Raises:
         Unavailable: Worker processes die before they take any item.
@@ -119,98 +128,158 @@ def _call(function: Callable[[ItemT], ResultT], item: ItemT) -> ResultT | Except
         return error
 
 
-class _Pool(Generic[ItemT, ResultT]):
-    """A process pool that is made anew after a crash."""
+def _serve(connection: Connection, function: Callable[[ItemT], ResultT]) -> None:
+    """Answer pickled items until the other end closes: what a worker process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the workers
+    connection.send_bytes(b"")
+    while True:
+        try:
+            message = connection.recv_bytes()
+        except EOFError:
+            return
+        connection.send_bytes(_packed(_call(lambda packed: function(pickle.loads(packed)), message)))
 
-    def __init__(self, function: Callable[[ItemT], ResultT], workers: int, time_limit: float | None) -> None:
-        self.function, self.workers, self.time_limit = function, workers, time_limit
-        self.can_start = False  # known once a process has answered
 
-    def _executor(self, workers: int) -> ProcessPoolExecutor:
+def _packed(result: object) -> bytes:
+    """A result that the parent can surely unpack: an exception that cannot be is told in words."""
+    try:
+        message = pickle.dumps(result)
+        if isinstance(result, Exception):
+            pickle.loads(message)
+    except Exception as error:
+        told = result if isinstance(result, Exception) else error
+        message = pickle.dumps(RuntimeError(f"{type(told).__name__}: {told}"))
+    return message
+
+
+class _Worker(Generic[ItemT]):
+    """A process, and what it was given and has not answered; the first of that is being worked on."""
+
+    def __init__(self, function: Callable[[ItemT], object]) -> None:
         for variable in _THREAD_VARIABLES:  # one thread each: more is slower
             os.environ.setdefault(variable, "1")
-        return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.given: deque[_Given[ItemT]] = deque()
+        self.is_ready = False
+        self.num_answered = 0
+        self.since = 0.0
+
+    def give(self, given: "_Given[ItemT]") -> None:
+        if not self.given:
+            self.since = time.monotonic()
+        self.given.append(given)
+        with suppress(OSError):  # it has just died, which is seen when it is listened to
+            self.connection.send_bytes(given.message)
+
+    def seconds_left(self, limit: float) -> float:
+        return self.since + limit - time.monotonic() if self.is_ready and self.given else math.inf
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+class _Given(NamedTuple, Generic[ItemT]):
+    item: ItemT
+    message: bytes
+
+
+class _Pool(Generic[ItemT, ResultT]):
+    """Processes that each answer one item at a time, so that it is known which item a process died on."""
+
+    def __init__(self, function: Callable[[ItemT], ResultT], workers: int, time_limit: float | None) -> None:
+        self.function, self.num_workers = function, workers
+        self.limit = math.inf if time_limit is None else time_limit
+        self.crew: list[_Worker[ItemT]] = []
+        self.waiting: deque[_Given[ItemT]] = deque()
+        self.can_start = False  # known once a process has called
+        self.num_false_starts = 0
 
     def run(self, items: Iterator[ItemT]) -> Iterator[tuple[ItemT, ResultT | Exception]]:
-        # With a time limit no item may wait in the pool's queue, or its clock would run while it waits.
-        depth = self.workers if self.time_limit is not None else self.workers * 3
-        executor = self._executor(self.workers)
-        is_fresh = True
-        pending: dict[Future[ResultT | Exception], ItemT] = {}
         try:
             while True:
-                for item in islice(items, depth - len(pending)):
-                    pending[self._submit(executor, item)] = item
-                if not pending:
+                self._hand_out(items)
+                if not self.crew or not any(worker.given for worker in self.crew):
                     return
-                finished, _ = wait(pending, timeout=self.time_limit, return_when=FIRST_COMPLETED)
-                broken = not finished
-                for future in finished:
-                    try:
-                        result = future.result()
-                    except BrokenProcessPool:
-                        broken = True
-                        continue
-                    is_fresh, self.can_start = False, True
-                    yield pending.pop(future), result
-                if broken:
-                    _kill(executor)
-                    self._check_start()
-                    suspects = list(pending.values())
-                    pending.clear()
-                    for suspect in suspects:
-                        # Alone in new processes it is the culprit; after others it may have met a heap they spoilt.
-                        proven = is_fresh and len(suspects) == 1
-                        yield suspect, self._lost(died=bool(finished)) if proven else self._alone(suspect)
-                    is_fresh = True
-                    executor = self._executor(self.workers)
+                settled = [answer for worker in self._wait() for answer in self._listen(worker)]
+                self._hand_out(items)  # before the answers, so that no worker waits for the reader of them
+                yield from settled
         finally:
-            _kill(executor)
+            for worker in self.crew:
+                worker.end()
 
-    def _submit(self, executor: ProcessPoolExecutor, item: ItemT) -> Future[ResultT | Exception]:
-        """The item's future; a broken one where a worker has just died, so that the item is not lost."""
+    def _hand_out(self, items: Iterator[ItemT]) -> None:
+        """Give every process an item, and a second one ahead while many wait."""
+        for item in islice(items, max(0, 2 * self.num_workers - len(self.waiting))):
+            self.waiting.append(_Given(item, pickle.dumps(item)))
+        for worker in self.crew:
+            if self.waiting and not worker.given:
+                worker.give(self.waiting.popleft())
+        while self.waiting and len(self.crew) < self.num_workers:
+            self.crew.append(_Worker(self.function))
+            self.crew[-1].give(self.waiting.popleft())
+        for worker in self.crew:
+            is_small = bool(self.waiting) and len(self.waiting[0].message) <= _AHEAD_BYTES
+            if is_small and len(worker.given) == 1 and len(self.waiting) > self.num_workers:
+                worker.give(self.waiting.popleft())
+
+    def _wait(self) -> list[_Worker[ItemT]]:
+        """Those that have answered, died or run out of time."""
+        busy = [worker for worker in self.crew if worker.given]
+        shortest = min(worker.seconds_left(self.limit) for worker in busy)
+        signs = {sign: worker for worker in busy for sign in (worker.connection, worker.process.sentinel)}
+        heard = connection_wait(list(signs), None if shortest == math.inf else max(0.0, shortest))
+        called = {id(signs[sign]) for sign in heard}  # type: ignore[index]  # they come back as they were given
+        return [worker for worker in busy if id(worker) in called or worker.seconds_left(self.limit) <= 0.0]
+
+    def _listen(self, worker: _Worker[ItemT]) -> Iterator[tuple[ItemT, ResultT | Exception]]:
         try:
-            return executor.submit(_call, self.function, item)
-        except BrokenProcessPool as error:
-            broken: Future[ResultT | Exception] = Future()
-            broken.set_exception(error)
-            return broken
-
-    def _check_start(self) -> None:
-        """Tell processes that cannot start from an item that kills them, or each item would be blamed in turn."""
-        if self.can_start:
+            has_called = worker.connection.poll()
+            message = worker.connection.recv_bytes() if has_called else None
+        except (EOFError, OSError):
+            yield from self._bury(worker)
             return
-        executor = self._executor(1)
-        try:
-            executor.submit(os.getpid).result()
-            self.can_start = True
-        except BrokenProcessPool:
+        if message is None:
+            yield from self._bury(worker, overran=worker.seconds_left(self.limit) <= 0.0)
+        elif not worker.is_ready:
+            worker.is_ready = self.can_start = True
+            worker.since = time.monotonic()
+        else:
+            worker.num_answered += 1
+            worker.since = time.monotonic()
+            yield worker.given.popleft().item, pickle.loads(message)
+
+    def _bury(self, worker: _Worker[ItemT], *, overran: bool = False) -> Iterator[tuple[ItemT, Exception]]:
+        """Put a new process in the place of one that died or must be ended, and settle what it was given."""
+        worker.end()
+        if not worker.is_ready:
+            self._count_false_start()
+            self.crew.remove(worker)
+            self.waiting.extendleft(reversed(worker.given))
+            return
+        suspect, *others = worker.given
+        self.waiting.extendleft(reversed(others))
+        self.crew.remove(worker)
+        if overran:
+            yield suspect.item, TimeLimitExceeded(f"the item took longer than {self.limit:g} s")
+        elif worker.num_answered == 0:
+            hint = "a native library crashed or memory ran out"
+            yield suspect.item, WorkerDied("the worker process died on this item", hint=hint)
+        else:  # an earlier item may have spoilt the heap: the suspect gets a new process
+            self.crew.append(_Worker(self.function))
+            self.crew[-1].give(suspect)
+
+    def _count_false_start(self) -> None:
+        """Tell processes that cannot start from an item that kills them, or each item would be blamed in turn."""
+        self.num_false_starts += 1
+        if not self.can_start or self.num_false_starts > _MAX_FALSE_STARTS:
             raise Unavailable(
                 "worker processes cannot start",
                 place="workers",
                 hint='a script must call this below `if __name__ == "__main__":`; or use one worker (-j 1)',
-            ) from None
-        finally:
-            _kill(executor)
-
-    def _alone(self, item: ItemT) -> ResultT | Exception:
-        executor = self._executor(1)
-        try:
-            return executor.submit(_call, self.function, item).result(timeout=self.time_limit)
-        except BrokenProcessPool:
-            return self._lost(died=True)
-        except TimeoutError:
-            return self._lost(died=False)
-        finally:
-            _kill(executor)
-
-    def _lost(self, *, died: bool) -> Exception:
-        if died:
-            return WorkerDied("the worker process died on this item", hint="a native library crashed or memory ran out")
-        return TimeLimitExceeded(f"the item took longer than {self.time_limit:g} s")
-
-
-def _kill(executor: ProcessPoolExecutor) -> None:
-    for process in list((executor._processes or {}).values()):
-        process.kill()
-    executor.shutdown(wait=True, cancel_futures=True)
+            )
