@@ -1,13 +1,14 @@
 """What a metric is: its name, formula, unit, range, direction and source; and the names people type for it."""
 
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from merit_cli.errors import UsageError, unknown_name
+from merit_cli.errors import Unavailable, UsageError, unknown_name
 from merit_cli.metrics import METRICS
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,6 +26,16 @@ _ALIASES = {
     "unweighted_average_recall": "uar",
     "sisdr": "si_sdr_db",
     "segsnr": "ssnr_db",
+    "segmental_snr": "ssnr_db",
+    "fwsegsnr": "fwssnr_db",
+    "fwsnrseg": "fwssnr_db",
+    "dnsmos": "dnsmos_ovrl",
+    "dnsmos_ovr": "dnsmos_ovrl",
+    "f0": "f0_rmse_cents",
+    "f0_rmse": "f0_rmse_cents",
+    "vde": "voicing_error",
+    "auroc": "auc",
+    "calibration_error": "ece",
     "se": "icbhi_se",
     "sp": "icbhi_sp",
     "score": "icbhi_score",
@@ -56,6 +67,8 @@ class MetricSpec:
         sufficient: Of a ``probability`` metric ``(true_codes (N,), probabilities (N, C), units (N,), num_units)
             -> (K, ...)``, of an ``attribute`` metric ``(truth (N,), predicted (N,), units (N,), num_units)
             -> (K, ...)``: what adds up over the K units; None for the other kinds.
+        packages: What it needs beyond our dependencies, by the names they are imported under.
+        extra: The optional extra that brings them.
     """
 
     name: str
@@ -70,6 +83,8 @@ class MetricSpec:
     isolate: bool = False
     parts: tuple[str, ...] = ()
     sufficient: Callable[..., FloatArray] | None = None
+    packages: tuple[str, ...] = ()
+    extra: str = ""
 
     def __post_init__(self) -> None:
         assert not self.parts or self.kind == "signal", f"{self.name}: only a signal metric has parts"
@@ -119,4 +134,17 @@ def load_metric(name: str, *, sample_rate: int | None = None, place: str = "") -
     spec = METRICS.load(canonical, place=place)
     if not isinstance(spec, MetricSpec):
         raise UsageError(f"the metric {canonical!r} is not a MetricSpec", place=place, hint="mend the plug-in package")
+    refuse_missing_packages(f"the metric {canonical!r}", spec.packages, extra=spec.extra, place=place)
     return spec
+
+
+def refuse_missing_packages(what: str, packages: Sequence[str], *, extra: str, place: str = "") -> None:
+    """Nothing, where all packages are installed.
+
+    Raises:
+        Unavailable: One is not; the extra that brings it is named.
+    """
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            how = f"pip install 'merit-cli[{extra}]'" if extra else f"install {package}"
+            raise Unavailable(f"{what} needs the package {package!r}", place=place, hint=how)
