@@ -6,6 +6,7 @@ kept), and the noise repeats with a period that much shorter than itself. The fi
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,14 @@ from merit_cli.io.audio_file import FloatArray
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.recipe import MixRecipe
-from merit_cli.mixing.sources import read_part, source_length
+from merit_cli.mixing.sources import CHANNEL, read_part, source_length
 from merit_cli.units import db_to_power
 
 _NUM_DRAWS = 10
 _LOUD_HOP_SECONDS = 0.1
 _LOUD_BLOCK_SECONDS = 60.0
+_LOUD_NOISES_KEPT = 64
+"""Noises whose energies are kept: 0.3 MB for an hour of noise."""
 Reader = Callable[[int, int], FloatArray]
 """Samples of a noise from a start, at the rate of the mixture."""
 
@@ -93,19 +96,35 @@ def _fade_length(recipe: MixRecipe, total: int) -> int:
 def _loudest_start(noise: Utterance, recipe: MixRecipe, num_samples: int, total: int) -> int:
     """Start of the piece with the most energy, on a grid of .1 s; the first of equals."""
     hop = max(1, round(_LOUD_HOP_SECONDS * recipe.sample_rate))
-    energy = np.concatenate([[0.0], np.cumsum(_hop_energies(noise, recipe, hop, total))])
+    energy = np.concatenate([[0.0], np.cumsum(_hop_energies(_Whole(noise, recipe), hop, total))])
     width = max(1, -(-num_samples // hop))
     if energy.size <= width:
         return 0
     return min(int(np.argmax(energy[width:] - energy[:-width])) * hop, total - num_samples)
 
 
-def _hop_energies(noise: Utterance, recipe: MixRecipe, hop: int, total: int) -> npt.NDArray[np.float64]:
-    """Energy of each .1 s of a noise, decoded block by block."""
-    block = round(_LOUD_BLOCK_SECONDS * recipe.sample_rate) // hop * hop
+class _Whole:
+    """A noise as a recipe reads it; equal to another that is read from the same samples."""
+
+    def __init__(self, noise: Utterance, recipe: MixRecipe) -> None:
+        self.noise, self.recipe = noise, recipe
+        self.samples = (noise.audio, noise.start, noise.num_samples, noise.info.get(CHANNEL))
+        self.reading = (recipe.sample_rate, recipe.channels)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Whole) and (self.samples, self.reading) == (other.samples, other.reading)
+
+    def __hash__(self) -> int:
+        return hash((self.samples, self.reading))
+
+
+@lru_cache(maxsize=_LOUD_NOISES_KEPT)
+def _hop_energies(whole: _Whole, hop: int, total: int) -> npt.NDArray[np.float64]:
+    """Energy of each .1 s of a noise, decoded block by block, once for all its mixtures."""
+    block = round(_LOUD_BLOCK_SECONDS * whole.recipe.sample_rate) // hop * hop
     energies = []
     for first in range(0, total, block):
-        part = read_part(noise, recipe, first, min(block, total - first)).astype(np.float64)
+        part = read_part(whole.noise, whole.recipe, first, min(block, total - first)).astype(np.float64)
         part = np.pad(part, (0, -part.size % hop))
         energies.append(np.add.reduce(np.square(part).reshape(-1, hop), axis=1))
     return np.concatenate(energies)

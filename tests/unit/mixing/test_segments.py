@@ -6,9 +6,11 @@ import pytest
 
 from merit_cli.io.audio_file import write_audio
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing import segments
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.mixing.segments import SilentSource, draw_piece, read_piece
+from merit_cli.mixing.sources import read_part
 
 RATE = 16000
 
@@ -92,3 +94,19 @@ def test_a_quiet_piece_is_drawn_again_and_an_all_quiet_noise_refused(tmp_path: P
     for seed in range(10):
         piece, _ = draw_piece(noise_file(tmp_path, samples), MixRecipe(), Draws(seed, "x"), RATE)
         assert np.mean(piece.astype(float) ** 2) > 1e-8
+
+
+def test_a_noise_is_searched_for_its_loudest_piece_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = 0.01 * np.ones(RATE * 4)
+    samples[2 * RATE : 3 * RATE] = 0.5
+    noise, recipe = noise_file(tmp_path, samples), MixRecipe(segment="loud")
+    num_read = []
+
+    def read(source: Utterance, how: MixRecipe, start: int, num_samples: int) -> npt.NDArray[np.float32]:
+        num_read.append(num_samples)
+        return read_part(source, how, start, num_samples)
+
+    monkeypatch.setattr(segments, "read_part", read)
+    starts = [draw_piece(noise, recipe, Draws(seed, "x"), RATE)[1] for seed in range(3)]
+    assert starts == [2 * RATE] * 3
+    assert num_read == [RATE * 4, RATE, RATE, RATE]
