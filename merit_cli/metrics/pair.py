@@ -96,7 +96,9 @@ def delay_notes(pair: Pair) -> tuple[str, ...]:
     if not shift:
         return ()
     side, samples = ("after" if shift > 0 else "before"), abs(shift)
-    return (f"processed comes {1e3 * samples / pair.sample_rate:.4g} ms ({samples} samples) {side} clean: not corrected",)
+    return (
+        f"processed comes {1e3 * samples / pair.sample_rate:.4g} ms ({samples} samples) {side} clean: not corrected",
+    )
 
 
 def _loudest(samples: FloatArray, num_samples: int) -> slice:

@@ -2,22 +2,21 @@
 
 `score_pair` does one pair in this process. `score_pairs` does many over worker processes: where a
 native library kills a worker or a pair outlasts its time limit, that pair is scored again metric by
-metric, so that only the metric at fault is lost.
+metric, so that only the metric at fault is lost. What several metrics are made of (`MetricSpec.parts`),
+and the pair at each rate, is computed once a pair.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from merit_cli.errors import BadData, MeritError, UsageError
-from merit_cli.io.audio_file import Audio, FloatArray, audio_info, read_audio, resample
+from merit_cli.metrics.pair import Pair, at_rate_of, rate_of, read_pair
 from merit_cli.metrics.spec import MetricSpec, canonical_name, load_metric
 from merit_cli.workers import TimeLimitExceeded, WorkerDied, run_items
-
-LENGTH_TOLERANCE_SECONDS = 0.01
-"""A pair whose lengths differ by at most one frame of 10 ms is cut to the shorter, with a note."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class PairScores:
     Args:
         id: The utterance.
         scores: One for each metric asked for, in that order.
-        notes: What was done to the pair before any metric: rates, channels, a cut of at most 10 ms.
+        notes: What was done to the pair before any metric: rates, channels, a cut of at most 10 ms; and a delay found.
         failure: Why the pair as a whole could not be scored; then every value is None. Empty otherwise.
     """
 
@@ -77,26 +76,20 @@ class PairScores:
     failure: str = ""
 
 
-@dataclass(frozen=True)
-class _Pair:
-    clean: FloatArray | None
-    processed: FloatArray
-    sample_rate: int
-    notes: tuple[str, ...]
-
-
 def score_pair(job: ScoreJob) -> PairScores:
     """Every metric of one pair, in this process.
 
     Raises:
         UsageError: A metric is unknown, or is not one of signals.
     """
-    specs = [signal_metric(name) for name in job.metrics]
+    leaves = leaf_metrics(job.metrics)
     try:
-        pair = _read_pair(job)
+        pair = read_pair(job.processed, job.clean, start=job.start, num_samples=job.num_samples)
     except MeritError as error:
         return _all_failed(job, _sentence(error))
-    return PairScores(job.id, tuple(_score(job.id, spec, pair) for spec in specs), pair.notes)
+    rates: dict[int, Pair] = {}
+    scores = {spec.name: _score(job.id, spec, pair, rates) for spec in leaves}
+    return PairScores(job.id, _gather(job, scores), pair.notes)
 
 
 def score_pairs(
@@ -115,10 +108,24 @@ def score_pairs(
     Raises:
         UsageError: A metric is unknown, or is not one of signals.
     """
-    specs = [signal_metric(name) for name in {name for job in jobs for name in job.metrics}]
-    isolate = any(spec.isolate for spec in specs)
-    for job, result in run_items(score_pair, jobs, workers=workers, isolate=isolate, time_limit=time_limit):
-        yield job, _settle(job, result, time_limit)
+    isolate = any(spec.isolate for spec in leaf_metrics({name for job in jobs for name in job.metrics}))
+    queue = _Queue(jobs)
+    cases: dict[int, _Case] = {}
+    for job, result in run_items(score_pair, queue, workers=workers, isolate=isolate, time_limit=time_limit):
+        case = cases.pop(id(job), None)
+        if case is None and isinstance(result, WorkerDied | TimeLimitExceeded) and len(leaf_metrics(job.metrics)) > 1:
+            case = _Case(job, result)
+        elif case is None:
+            yield job, result if isinstance(result, PairScores) else _all_failed(job, _sentence(result))
+            continue
+        else:
+            case.settle(job, result)
+        part = case.next_part()
+        if part is None:
+            yield case.job, case.scores()
+        else:
+            cases[id(part)] = case
+            queue.again.append(part)
 
 
 def signal_metric(name: str) -> MetricSpec:
@@ -133,35 +140,74 @@ def signal_metric(name: str) -> MetricSpec:
     return spec
 
 
-def _settle(job: ScoreJob, result: PairScores | Exception, time_limit: float | None) -> PairScores:
-    if isinstance(result, PairScores):
-        return result
-    if isinstance(result, WorkerDied | TimeLimitExceeded) and len(job.metrics) > 1:
-        return _score_in_parts(job, result, time_limit)
-    return _all_failed(job, _sentence(result))
+def leaf_metrics(names: Iterable[str]) -> list[MetricSpec]:
+    """The metrics that must be computed from audio for those of ``names``, once each, in their order.
+
+    Raises:
+        UsageError: A metric is unknown, or is not one of signals.
+    """
+    leaves: dict[str, MetricSpec] = {}
+    for name in names:
+        spec = signal_metric(name)
+        found = leaf_metrics(spec.parts) if spec.parts else [spec]
+        leaves.update({leaf.name: leaf for leaf in found})
+    return list(leaves.values())
 
 
-def _score_in_parts(job: ScoreJob, error: Exception, time_limit: float | None) -> PairScores:
-    """The same job in parts, each in a process of its own: metrics that may kill it alone, the others together.
+class _Queue:
+    """Jobs, and those that are to be scored again; it may have more after it had none."""
+
+    def __init__(self, jobs: Iterable[ScoreJob]) -> None:
+        self.again: deque[ScoreJob] = deque()
+        self._fresh = iter(jobs)
+
+    def __iter__(self) -> Iterator[ScoreJob]:
+        return self
+
+    def __next__(self) -> ScoreJob:
+        return self.again.popleft() if self.again else next(self._fresh)
+
+
+@dataclass
+class _Case:
+    """A pair whose process was lost: metrics that may kill it are tried alone, the others together.
 
     A part that is lost is split again, so that the metric at fault costs only itself. Where the process
     died and every other metric lives, the last one is at fault and is not tried again.
     """
-    risky = [name for name in job.metrics if signal_metric(name).isolate]
-    safe = tuple(name for name in job.metrics if name not in risky)
-    groups = [safe, *((name,) for name in risky)] if safe and risky else [(name,) for name in job.metrics]
-    settled: list[PairScores] = []
-    for names in groups:
-        part = replace(job, metrics=names)
-        is_last = len(settled) == len(groups) - 1
-        if is_last and isinstance(error, WorkerDied) and not any(done.failure for done in settled):
-            settled.append(_all_failed(part, _sentence(error)))
+
+    job: ScoreJob
+    error: Exception
+    parts: deque[tuple[str, ...]] = field(init=False)
+    settled: list[PairScores] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        leaves = leaf_metrics(self.job.metrics)
+        safe = tuple(spec.name for spec in leaves if not spec.isolate)
+        risky = [(spec.name,) for spec in leaves if spec.isolate]
+        self.parts = deque([safe, *risky] if safe and risky else [(spec.name,) for spec in leaves])
+
+    def settle(self, part: ScoreJob, result: PairScores | Exception) -> None:
+        """Keep the result of a part, or split the part."""
+        if isinstance(result, PairScores):
+            self.settled.append(result)
+        elif isinstance(result, WorkerDied | TimeLimitExceeded) and len(part.metrics) > 1:
+            self.parts.extendleft((name,) for name in reversed(part.metrics))
         else:
-            [(_, result)] = run_items(score_pair, [part], workers=1, isolate=True, time_limit=time_limit)
-            settled.append(_settle(part, result, time_limit))
-    scores = {score.metric: score for done in settled for score in done.scores}
-    notes = next((done.notes for done in settled if done.notes), ())
-    return PairScores(job.id, tuple(scores[canonical_name(name)] for name in job.metrics), notes)
+            self.settled.append(_all_failed(part, _sentence(result)))
+
+    def next_part(self) -> ScoreJob | None:
+        """What is to be tried next; None where all is known."""
+        is_last = len(self.parts) == 1 and len(self.parts[0]) == 1
+        if is_last and isinstance(self.error, WorkerDied) and not any(done.failure for done in self.settled):
+            self.settled.append(_all_failed(replace(self.job, metrics=self.parts.popleft()), _sentence(self.error)))
+        return replace(self.job, metrics=self.parts.popleft()) if self.parts else None
+
+    def scores(self) -> PairScores:
+        """The pair's scores out of its parts."""
+        found = {score.metric: score for done in self.settled for score in done.scores}
+        notes = next((done.notes for done in self.settled if done.notes), ())
+        return PairScores(self.job.id, _gather(self.job, found), notes)
 
 
 def _all_failed(job: ScoreJob, reason: str) -> PairScores:
@@ -169,61 +215,44 @@ def _all_failed(job: ScoreJob, reason: str) -> PairScores:
     return PairScores(job.id, tuple(scores), failure=reason)
 
 
-def _read_pair(job: ScoreJob) -> _Pair:
-    """Both files at the lower of their rates, equally long."""
-    processed_rate = audio_info(job.processed).sample_rate
-    clean_rate = processed_rate if job.clean is None else audio_info(job.clean).sample_rate
-    rate = min(processed_rate, clean_rate)
-    processed = _read(job.processed, job, rate, scale=1.0)
-    notes = [f"processed: {note}" for note in processed.notes]
-    if job.clean is None:
-        return _Pair(None, processed.samples, rate, tuple(notes))
-    clean = _read(job.clean, job, rate, scale=clean_rate / processed_rate)
-    notes += [f"clean: {note}" for note in clean.notes]
-    excess = processed.samples.size - clean.samples.size
-    if abs(excess) > LENGTH_TOLERANCE_SECONDS * rate:
-        raise BadData(
-            f"the lengths differ: clean has {clean.samples.size} samples, processed {processed.samples.size}",
-            place=str(job.processed),
-            hint=f"at {rate} Hz; up to 10 ms would be cut with a note",
-        )
-    if excess:
-        notes.append(f"{'processed' if excess > 0 else 'clean'} cut by its last {abs(excess)} samples")
-    shorter = min(clean.samples.size, processed.samples.size)
-    return _Pair(clean.samples[:shorter], processed.samples[:shorter], rate, tuple(notes))
+def _gather(job: ScoreJob, leaves: Mapping[str, Score]) -> tuple[Score, ...]:
+    return tuple(_composed(job.id, signal_metric(name), leaves) for name in job.metrics)
 
 
-def _read(path: Path, job: ScoreJob, rate: int, *, scale: float) -> Audio:
-    num_samples = None if job.num_samples is None else round(job.num_samples * scale)
-    return read_audio(path, sample_rate=rate, start=round(job.start * scale), num_samples=num_samples)
-
-
-def _score(item_id: str, spec: MetricSpec, pair: _Pair) -> Score:
+def _composed(item_id: str, spec: MetricSpec, leaves: Mapping[str, Score]) -> Score:
+    """The score of a metric out of its parts; that of a leaf as it is."""
+    if not spec.parts:
+        return leaves[spec.name]
+    parts = [_composed(item_id, signal_metric(name), leaves) for name in spec.parts]
+    reasons = [f"{part.metric}: {part.reason}" for part in parts if part.value is None]
+    note = "; ".join(f"{part.metric}: {part.note}" for part in parts if part.note)
+    if reasons:
+        return Score(item_id, spec.name, None, "; ".join(reasons), note)
     try:
-        fitted = _at_rate(pair, spec)
-        if spec.needs_reference and fitted.clean is None:
+        value = _finite(spec, spec.compute({part.metric: part.value for part in parts}))
+    except Exception as error:  # as in `_score`
+        return Score(item_id, spec.name, None, _sentence(error), note)
+    return Score(item_id, spec.name, value, note=note)
+
+
+def _score(item_id: str, spec: MetricSpec, pair: Pair, rates: dict[int, Pair]) -> Score:
+    """One number; ``rates`` keeps the pair at each rate in Hz that it was brought to."""
+    try:
+        if spec.needs_reference and pair.clean is None:
             raise BadData(f"{spec.name} needs a clean reference")
-        value = float(spec.compute(fitted.clean, fitted.processed, sample_rate=fitted.sample_rate))
-        if not np.isfinite(value):
-            raise BadData(f"{spec.name} gave {value}")
+        rate = rate_of(pair.sample_rate, spec)
+        fitted = rates.get(rate) or rates.setdefault(rate, at_rate_of(pair, spec))
+        value = _finite(spec, spec.compute(fitted.clean, fitted.processed, sample_rate=rate))
     except Exception as error:  # whatever a library raises costs this one number, and is kept as its reason
         return Score(item_id, spec.name, None, _sentence(error))
-    resampled = fitted.sample_rate != pair.sample_rate
-    return Score(
-        item_id, spec.name, value, note=f"resampled {pair.sample_rate} -> {fitted.sample_rate} Hz" if resampled else ""
-    )
+    resampled = f"resampled {pair.sample_rate} -> {rate} Hz" if rate != pair.sample_rate else ""
+    return Score(item_id, spec.name, value, note=resampled)
 
 
-def _at_rate(pair: _Pair, spec: MetricSpec) -> _Pair:
-    """The pair at the highest rate that the metric is defined at and the pair can fill."""
-    if not spec.sample_rates or pair.sample_rate in spec.sample_rates:
-        return pair
-    lower = [rate for rate in spec.sample_rates if rate < pair.sample_rate]
-    if not lower:
-        raise BadData(f"{spec.name} needs {min(spec.sample_rates)} Hz and the pair has {pair.sample_rate} Hz")
-    rate = max(lower)
-    clean = None if pair.clean is None else resample(pair.clean, pair.sample_rate, rate)
-    return _Pair(clean, resample(pair.processed, pair.sample_rate, rate), rate, pair.notes)
+def _finite(spec: MetricSpec, value: float) -> float:
+    if not np.isfinite(value):
+        raise BadData(f"{spec.name} gave {value}")
+    return float(value)
 
 
 def _sentence(error: Exception) -> str:

@@ -94,9 +94,8 @@ def score_all(
     for number, (job, done) in enumerate(score_pairs(jobs, workers=machine.workers, time_limit=time_limit), start=1):
         system, _, item_id = job.id.partition("\t")
         for score in done.scores:
-            book.add(
-                system, Score(item_id, score.metric, score.value, score.reason, "; ".join((*done.notes, score.note)))
-            )
+            note = "; ".join(part for part in (*done.notes, score.note) if part)
+            book.add(system, Score(item_id, score.metric, score.value, score.reason, note))
         machine.progress("score", number, len(jobs))
     if baselines and pairs.noisy:
         _score_gains(pairs, metrics, book, machine)

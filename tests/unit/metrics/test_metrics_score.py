@@ -170,7 +170,25 @@ def odd(clean, processed, *, sample_rate):
 DIE = MetricSpec("die", "signal", die, "", higher_is_better=True, range=(0, 1), source="test", isolate=True)
 HANG = MetricSpec("hang", "signal", hang, "", higher_is_better=True, range=(0, 1), source="test")
 ODD = MetricSpec("odd", "signal", odd, "", higher_is_better=True, range=(0, 1), source="test")
+
+def count(clean, processed, *, sample_rate):
+    with open(os.environ["COUNT_FILE"], "a") as file:
+        file.write(f"{sample_rate}\\n")
+    return float(sample_rate)
+
+def parted(name, *parts):
+    def compute(values):
+        assert set(values) == set(parts)
+        return sum(values.values())
+    return MetricSpec(name, "signal", compute, "", higher_is_better=True, range=(0, 9), source="test", parts=parts)
+
+COUNT = MetricSpec("count", "signal", count, "", higher_is_better=True, range=(0, 9), source="", sample_rates=(8000,))
+DOUBLE = parted("double", "count", "snr_db")
+NESTED = parted("nested", "double", "count")
+BROKEN = parted("broken", "odd", "count")
+DEADLY = parted("deadly", "snr_db", "die")
 """
+PLUGIN_NAMES = ("die", "hang", "odd", "count", "double", "nested", "broken", "deadly")
 
 
 @pytest.fixture
@@ -181,7 +199,7 @@ def hostile_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     info.mkdir(parents=True)
     (site / "hostile_metrics.py").write_text(PLUGIN)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile-metrics\nVersion: 1.0\n")
-    points = "".join(f"{name} = hostile_metrics:{name.upper()}\n" for name in ("die", "hang", "odd"))
+    points = "".join(f"{name} = hostile_metrics:{name.upper()}\n" for name in PLUGIN_NAMES)
     (info / "entry_points.txt").write_text(f"[merit.metrics]\n{points}")
     monkeypatch.syspath_prepend(str(site))
 
@@ -213,3 +231,48 @@ def test_the_bursts_that_crash_pesq_cost_only_pesq(write: Pair) -> None:
     [(_, result)] = score_pairs([write("long", ("pesq_wb", "ssnr_db"), clean=bursts(60))])
     assert "process died" in reasons(result)["pesq_wb"]
     assert values(result)["ssnr_db"] is not None
+
+
+@pytest.mark.usefixtures("hostile_plugin")
+def test_parts_are_computed_once_a_pair_and_at_their_own_rate(
+    write: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNT_FILE", str(tmp_path / "count"))
+    result = score_pair(write("a", ("nested", "double", "snr_db", "count")))
+    assert (tmp_path / "count").read_text() == "8000\n"
+    snr = values(score_pair(write("b", ("snr_db",))))["snr_db"]
+    assert values(result) == {"nested": 16000.0 + snr, "double": 8000.0 + snr, "snr_db": snr, "count": 8000.0}
+    notes = {score.metric: score.note for score in result.scores}
+    assert notes["double"] == "count: resampled 16000 -> 8000 Hz"
+    assert notes["snr_db"] == ""
+
+
+@pytest.mark.usefixtures("hostile_plugin")
+def test_a_part_that_is_null_gives_its_reason(write: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNT_FILE", str(tmp_path / "count"))
+    assert reasons(score_pair(write("a", ("broken",)))) == {"broken": "odd: odd gave nan"}
+
+
+@pytest.mark.usefixtures("hostile_plugin")
+def test_a_part_that_kills_its_process_costs_what_is_made_of_it_alone(write: Pair) -> None:
+    [(job, result)] = score_pairs([write("a", ("deadly", "snr_db", "ssnr_db"))])
+    assert job.metrics == ("deadly", "snr_db", "ssnr_db")
+    assert [score.metric for score in result.scores if score.value is None] == ["deadly"]
+    assert reasons(result)["deadly"].startswith("die: the worker process died")
+    assert result.failure == ""
+
+
+@pytest.mark.parametrize(("shift", "words"), [(200, "12.5 ms (200 samples) after"), (-64, "4 ms (64 samples) before")])
+def test_a_delay_is_noted_in_milliseconds_and_not_corrected(write: Pair, shift: int, words: str) -> None:
+    clean = np.random.default_rng(1).standard_normal(RATE) * np.repeat([0.01, 0.1, 0.02, 0.1], RATE // 4)
+    processed = np.roll(clean, shift) + 0.02 * np.random.default_rng(0).standard_normal(RATE)
+    result = score_pair(write("late", ("snr_db",), clean=clean, processed=processed))
+    assert result.notes == (f"processed comes {words} clean: not corrected",)
+    assert values(result)["snr_db"] < 0.0
+
+
+def test_a_delay_in_a_long_file_is_found_where_the_file_is_loud(write: Pair) -> None:
+    clean = np.zeros(20 * RATE)
+    clean[15 * RATE : 17 * RATE] = 0.1 * np.random.default_rng(1).standard_normal(2 * RATE)
+    result = score_pair(write("long", ("snr_db",), clean=clean, processed=np.roll(clean, 33)))
+    assert result.notes == ("processed comes 2.062 ms (33 samples) after clean: not corrected",)
