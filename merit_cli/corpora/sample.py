@@ -20,6 +20,7 @@ from merit_cli.audio.pitch import PitchMarks, pitch_marks
 from merit_cli.audio.prosody import change_level, change_prosody, change_tilt, changed_length
 from merit_cli.config.load import read_yaml
 from merit_cli.corpora.prepared import PreparedCorpus
+from merit_cli.corpora.synthetic_noise import synthetic_clips
 from merit_cli.errors import MeritError, NoInput
 from merit_cli.io.audio_file import audio_info, read_audio, write_audio
 from merit_cli.manifests.read_write import CARD_NAME, Card, read_card, read_manifest
@@ -30,6 +31,7 @@ SAMPLE_FOLDER = "data_manifests/sample"
 SEED = 0
 HEADROOM_DB = -12.0
 """Added to every level, so that no style reaches full scale."""
+NUM_SYNTHETIC_NOISES = 60
 PITCH_SPREAD, RATE_SPREAD, LEVEL_SPREAD_DB = 0.5, 0.05, 3.0
 """Each utterance's own pitch (semitones), rate (share) and level lie uniformly within these of the style's."""
 
@@ -87,16 +89,21 @@ def prepare_sample(raw: Path | None, output: Path) -> PreparedCorpus:
 
 
 def prepare_sample_noise(raw: Path | None, output: Path) -> PreparedCorpus:
-    """The bundled noise clips where they lie; nothing is written below ``output``.
+    """The bundled noise clips where they lie, and beside them clips made by rule for training.
+
+    Ten recordings are few to learn from what noise is; `corpora.synthetic_noise` adds to them in the
+    train split only. Dev and test are recordings.
 
     Raises:
         NoInput: This installation does not carry the sample.
+        Unavailable: The output cannot be written.
     """
     folder = raw or bundled(SAMPLE_FOLDER)
     words = _card(folder)
     notes = tuple(str(note) for note in read_yaml(folder / CARD_NAME).get("noise_notes", ()))
     card = words.model_copy(update={"name": "sample-noise", "synthetic": False, "notes": notes})
-    return PreparedCorpus(read_manifest(folder / "noise.jsonl"), card)
+    clips = synthetic_clips(output, NUM_SYNTHETIC_NOISES)
+    return PreparedCorpus([*read_manifest(folder / "noise.jsonl"), *clips], card)
 
 
 def style_of(prompt_id: str, name: str) -> Style:

@@ -38,9 +38,18 @@ def prepare_synthetic_noise(raw: Path | None, output: Path) -> PreparedCorpus:
     """
     if raw is not None:
         raise UsageError("synthetic-noise is made by rule and takes no folder", place=str(raw))
+    return PreparedCorpus(synthetic_clips(output, NUM_CLIPS), CARD)
+
+
+def synthetic_clips(output: Path, count: int) -> list[Utterance]:
+    """The first ``count`` clips, all for training, below ``output/audio``; what is there is kept.
+
+    Raises:
+        Unavailable: They cannot be written.
+    """
     num_samples = round(CLIP_SECONDS * SAMPLE_RATE)
     utterances = []
-    for number in range(NUM_CLIPS):
+    for number in range(count):
         name = f"synthetic{number:03d}"
         path = output / "audio" / f"{name}.flac"
         if not path.exists():
@@ -49,4 +58,4 @@ def prepare_synthetic_noise(raw: Path | None, output: Path) -> PreparedCorpus:
         utterances.append(
             Utterance(name, path, SAMPLE_RATE, num_samples, split="train", info={"noise_class": NOISE_CLASS})
         )
-    return PreparedCorpus(utterances, CARD)
+    return utterances

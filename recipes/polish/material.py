@@ -5,6 +5,7 @@ from pathlib import Path
 
 from study import ROLES, Study, mix_recipe
 
+from merit_cli.corpora.synthetic_noise import NOISE_CLASS
 from merit_cli.errors import CheckFailed
 from merit_cli.manifests.checks import check_leaks
 from merit_cli.manifests.folds import leave_one_speaker_out
@@ -41,6 +42,8 @@ def noise_of_role(study: Study, role: str, noise: list[Utterance]) -> list[Utter
         CheckFailed: A class that is held out for test is in train or dev.
     """
     chosen = [one for one in noise if one.split == ROLES[role]]
+    if role == "train":  # recordings alone: what is made by rule has a role of its own
+        chosen = [one for one in chosen if one.info["noise_class"] != NOISE_CLASS]
     if role == "test":
         chosen = [one for one in chosen if one.info["noise_class"] in study.unseen_noise]
     elif seen := {one.info["noise_class"] for one in chosen} & set(study.unseen_noise):

@@ -189,11 +189,15 @@ def test_card_says_that_labels_are_made_by_rule(prepared: PreparedCorpus) -> Non
     assert any("made by documented prosody rules" in note for note in prepared.card.notes)
 
 
-def test_noise_is_used_where_it_lies(tmp_path: Path, noise: list[Utterance]) -> None:
+def test_recorded_noise_is_used_where_it_lies_and_noise_made_by_rule_is_for_training_alone(
+    tmp_path: Path, noise: list[Utterance]
+) -> None:
     corpus = prepare_sample_noise(None, tmp_path)
-    assert corpus.utterances == noise
-    assert not corpus.card.synthetic
-    assert list(tmp_path.iterdir()) == []
+    recorded, made = corpus.utterances[: len(noise)], corpus.utterances[len(noise) :]
+    assert recorded == noise
+    assert {(one.split, one.info["noise_class"]) for one in made} == {("train", "synthetic")}
+    num_training = sum(one.split == "train" for one in corpus.utterances)
+    assert any(f"{len(made)} of the {num_training} noises" in note for note in corpus.card.notes)
 
 
 @pytest.mark.parametrize("name", ["sample", "sample-noise"])
