@@ -47,8 +47,9 @@ def sdr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
         raise BadData("the processed signal is all zeros: SDR is undefined")
     correlation, cross = _correlations(reference, estimate / np.sqrt(energy))
     coherence = float(cross @ _solve(correlation, cross))
-    ratio = min(max(coherence, 1.0 - MAX_COHERENCE), MAX_COHERENCE)
-    return float(np.clip(10.0 * np.log10(ratio / (1.0 - ratio)), -LIMIT_DB, LIMIT_DB))
+    if coherence >= MAX_COHERENCE:
+        return LIMIT_DB
+    return max(10.0 * float(np.log10(max(coherence, 1.0 - MAX_COHERENCE) / (1.0 - coherence))), -LIMIT_DB)
 
 
 def _correlations(reference: FloatArray, estimate: FloatArray) -> tuple[FloatArray, FloatArray]:

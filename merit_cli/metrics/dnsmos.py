@@ -22,6 +22,7 @@ from merit_cli.errors import BadData, Unavailable
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples, refuse_missing_packages
 
 DNSMOS_RATE = 16000
+WINDOW_SECONDS = 9.01
 WINDOW_SAMPLES = 144_160
 MIN_SECONDS = 0.1
 BATCH = 4
@@ -105,13 +106,21 @@ def rate_signal(processed: Samples, sample_rate: int) -> Ratings:
 def windows_of(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """What the network hears (W, 144160), as the package cuts it.
 
-    >>> [len(windows_of(np.zeros(round(seconds * 16000), np.float32))) for seconds in (3, 5, 9.1, 11)]
-    [3, 1, 1, 2]
+    The package computes a window's end in floating point and leaves out those that come out one sample short
+    (the starts from 7 to 23 s). They are left out here too, so that numbers are comparable.
+
+    >>> [len(windows_of(np.zeros(round(seconds * 16000), np.float32))) for seconds in (5, 9.1, 11)]
+    [1, 1, 2]
     """
     while samples.size < WINDOW_SAMPLES:
         samples = np.concatenate([samples, samples])
-    num_windows = int(samples.size // DNSMOS_RATE - WINDOW_SAMPLES / DNSMOS_RATE) + 1
-    return np.lib.stride_tricks.sliding_window_view(samples, WINDOW_SAMPLES)[::DNSMOS_RATE][:num_windows]
+    num_windows = int(samples.size // DNSMOS_RATE - WINDOW_SECONDS) + 1
+    starts = [
+        second * DNSMOS_RATE
+        for second in range(num_windows)
+        if int((second + WINDOW_SECONDS) * DNSMOS_RATE) - second * DNSMOS_RATE >= WINDOW_SAMPLES
+    ]
+    return np.lib.stride_tricks.sliding_window_view(samples, WINDOW_SAMPLES)[starts]
 
 
 def _check(samples: Samples, sample_rate: int) -> None:

@@ -6,6 +6,10 @@ does when it is given no label list), recall means over those that occur among t
 its balanced accuracy). A score is NaN where there are no items at all.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
 from merit_cli.metrics.confusion import Counts, safe_divide
@@ -24,6 +28,64 @@ def class_f1(confusion: Counts) -> FloatArray:
 def class_recall(confusion: Counts) -> FloatArray:
     """Recall of each class (..., C); NaN where the class is never true."""
     return safe_divide(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-1))
+
+
+def class_precision(confusion: Counts) -> FloatArray:
+    """Precision of each class (..., C); NaN where the class is never predicted."""
+    return safe_divide(np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(axis=-2))
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Scores of one class; None where it does not occur where the score looks.
+
+    Args:
+        label: The class.
+        num_true: Items of it.
+        num_predicted: Items called it.
+        recall: In [0, 1].
+        precision: In [0, 1].
+        f1: In [0, 1].
+    """
+
+    label: str
+    num_true: int
+    num_predicted: int
+    recall: float | None
+    precision: float | None
+    f1: float | None
+
+
+def class_scores(confusion: Counts, labels: Sequence[str]) -> tuple[ClassScore, ...]:
+    """Recall, precision and F1 of each class of one matrix (C, C).
+
+    >>> [(one.label, one.recall, one.precision) for one in class_scores(np.array([[1, 1], [0, 0]]), ["a", "b"])]
+    [('a', 0.5, 1.0), ('b', None, 0.0)]
+    """
+    columns = (class_recall(confusion), class_precision(confusion), class_f1(confusion))
+    scores = ([float(value) if np.isfinite(value) else None for value in column] for column in columns)
+    return tuple(
+        ClassScore(label, int(confusion[place].sum()), int(confusion[:, place].sum()), recall, precision, f1)
+        for place, (label, recall, precision, f1) in enumerate(zip(labels, *scores, strict=True))
+    )
+
+
+def class_metric(score: Literal["recall", "precision", "f1"], label: str, labels: Sequence[str]) -> MetricSpec:
+    """The score of one class as a metric, so that it gets an interval like any other.
+
+    >>> float(class_metric("recall", "b", ["a", "b"]).compute(np.array([[1, 1], [1, 3]])))
+    0.75
+    """
+    formula = {"recall": class_recall, "precision": class_precision, "f1": class_f1}[score]
+    place = list(labels).index(label)
+
+    def compute(confusion: Counts) -> FloatArray:
+        return np.asarray(formula(confusion)[..., place])
+
+    name = f"{score}_{label}"
+    return MetricSpec(
+        name, "classification", compute, "", higher_is_better=True, range=(0.0, 1.0), source=f"{score} of one class"
+    )
 
 
 def macro_f1(confusion: Counts) -> FloatArray:

@@ -8,7 +8,15 @@ from sklearn import metrics as sklearn_metrics
 
 from merit_cli.errors import BadData
 from merit_cli.metrics.confusion import cluster_confusions, confusion_matrix, score_of
-from merit_cli.metrics.emotion import ACCURACY, MACRO_F1, MICRO_F1, UAR, WEIGHTED_F1
+from merit_cli.metrics.emotion import (
+    ACCURACY,
+    MACRO_F1,
+    MICRO_F1,
+    UAR,
+    WEIGHTED_F1,
+    class_metric,
+    class_scores,
+)
 from merit_cli.metrics.respiratory import ICBHI_SCORE, ICBHI_SE, ICBHI_SE_TWO_CLASS, ICBHI_SP
 from merit_cli.metrics.spec import MetricSpec
 
@@ -88,3 +96,21 @@ def test_an_unknown_label_is_refused_by_name() -> None:
 def test_labels_that_do_not_pair_are_refused(true: list[str], guess: list[str], words: str) -> None:
     with pytest.raises(BadData, match=words):
         confusion_matrix(true, guess, LABELS)
+
+
+def test_scores_of_each_class_equal_scikit_learn() -> None:
+    true, guess = draw(2, LABELS, LABELS)
+    counts = confusion_matrix(true, guess, LABELS)
+    precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(true, guess, labels=LABELS)
+    found = class_scores(counts, LABELS)
+    assert [one.label for one in found] == LABELS
+    assert [one.precision for one in found] == pytest.approx(precision)
+    assert [one.recall for one in found] == pytest.approx(recall)
+    assert [one.f1 for one in found] == pytest.approx(f1)
+    assert [one.num_true for one in found] == support.tolist()
+    assert float(class_metric("precision", "sad", LABELS).compute(counts)) == pytest.approx(precision[3])
+
+
+def test_scores_of_a_class_that_never_occurs_are_none_and_not_zero() -> None:
+    [_, _, _, sad] = class_scores(confusion_matrix(["angry"], ["happy"], LABELS), LABELS)
+    assert (sad.num_true, sad.num_predicted, sad.recall, sad.precision, sad.f1) == (0, 0, None, None, None)

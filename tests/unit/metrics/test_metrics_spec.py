@@ -23,6 +23,13 @@ from merit_cli.metrics.spec import _ALIASES, Kind, MetricSpec, canonical_name, l
         ("snr", "snr_db"),
         (" stoi ", "stoi"),
         ("UAR", "uar"),
+        ("fwSegSNR", "fwssnr_db"),
+        ("fwssnr", "fwssnr_db"),
+        ("SDR", "sdr_db"),
+        ("MCD", "mcd_db"),
+        ("LSD", "lsd_db"),
+        ("DNSMOS", "dnsmos_ovrl"),
+        ("F0", "f0_rmse_cents"),
         ("icbhi-score", "icbhi_score"),
     ],
 )
