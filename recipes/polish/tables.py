@@ -84,6 +84,7 @@ def _cell(interval: Interval, count: int) -> Cell:
 def contrast_table(study: Study, answers: Answers) -> tuple[Table, list[str]]:
     """The primary contrast and that against the best control, and sentences on both."""
     members = at_snr(answers.utterances["test"], study.primary_snr_db)
+    speakers = sorted({one.speaker for one in members})
     rows: list[tuple[Entry, ...]] = []
     sentences = []
     for kind, names in (("primary", study.baselines), ("routing", study.controls)):
@@ -92,13 +93,19 @@ def contrast_table(study: Study, answers: Answers) -> tuple[Table, list[str]]:
         comparison, by_speaker = f1_contrast(answers, said[study.system], said[rival], members)
         word = verdict(comparison, higher_is_better=True)
         interval = comparison.difference
-        rows.append((kind, f"{study.system} - {rival}", _cell(interval, len(members)), *_facts(comparison, by_speaker)))
+        rows.append(
+            (
+                kind,
+                f"{study.system} - {rival}",
+                _cell(interval, len(members)),
+                *_facts(comparison, by_speaker, speakers),
+            )
+        )
         listed = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
         sentences.append(
             f"{kind.capitalize()}: {study.system} against {rival} (the best on dev: {listed}): {interval.mean:+.3f} "
             f"[{interval.low:+.3f}, {interval.high:+.3f}] macro-F1, exact sign-flip p {comparison.p_value:.4f}: {word}."
         )
-    speakers = sorted({one.speaker for one in members})
     names_of = ("contrast", "systems", "difference", "p", "detectable", f"by speaker ({', '.join(speakers)})")
     caption = (
         f"Macro-F1 at {study.primary_snr_db:g} dB in unseen noise, paired on the same mixtures, t interval over "
@@ -108,7 +115,9 @@ def contrast_table(study: Study, answers: Answers) -> tuple[Table, list[str]]:
     return Table("Contrasts", caption, tuple(Column(name) for name in names_of), tuple(rows)), sentences
 
 
-def _facts(comparison: Comparison, by_speaker: FloatArray) -> tuple[str, str, str]:
+def _facts(comparison: Comparison, by_speaker: FloatArray, speakers: Sequence[str]) -> tuple[str, str, str]:
+    if len(speakers) < 2:
+        return f"{comparison.p_value:.4f} over mixtures", "not known", "one speaker"
     listed = ", ".join(f"{value:+.3f}" for value in by_speaker)
     return f"{comparison.p_value:.4f}", f"{detectable(comparison.difference):.3f}", listed
 
