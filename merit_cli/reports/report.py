@@ -25,6 +25,7 @@ class Cell:
         n_scored: Items that the value rests on.
         n_total: Items that were asked for.
         remark: Why a value that is missing had to be, such as ``undefined``; empty where it should be there.
+        mark: Stands after the value, such as one of significance; the table's caption says what it means.
     """
 
     mean: float | None
@@ -34,6 +35,7 @@ class Cell:
     n_scored: int = 0
     n_total: int = 0
     remark: str = ""
+    mark: str = ""
 
 
 Entry = str | Cell
