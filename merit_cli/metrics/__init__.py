@@ -19,6 +19,7 @@ METRICS = Registry(
         "lsd_db": "merit_cli.metrics.log_spectra:LSD_DB",
         "mcd_db": "merit_cli.metrics.log_spectra:MCD_DB",
         "f0_rmse_cents": "merit_cli.metrics.prosody:F0_RMSE_CENTS",
+        "f0_gross_error": "merit_cli.metrics.prosody:F0_GROSS_ERROR",
         "voicing_error": "merit_cli.metrics.prosody:VOICING_ERROR",
         "energy_correlation": "merit_cli.metrics.prosody:ENERGY_CORRELATION",
         "pesq_wb": "merit_cli.metrics.perceptual:PESQ_WB",

@@ -16,6 +16,8 @@ from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples
 CENTS_PER_OCTAVE = 1200.0
 MIN_VOICED_FRAMES = 5
 """Below 50 ms of voice in common an error of pitch says nothing (ours)."""
+GROSS_ERROR = 0.2
+"""Nakatani et al. 2008: a pitch off by more than a fifth is an error of the octave, not of the tune."""
 MIN_SECONDS = 0.1
 ENERGY_FRAME_SECONDS, ENERGY_HOP_SECONDS = 0.03, 0.01
 MAX_F0_ERROR_CENTS = CENTS_PER_OCTAVE * float(np.log2(450.0 / 80.0)) + 1.0
@@ -31,7 +33,8 @@ class _Tracks(NamedTuple):
 def f0_rmse_cents(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
     """Root mean square error of pitch in cents, over the frames voiced in both signals.
 
-    sqrt(mean (1200 log2(f_processed / f_clean))^2). Frames voiced in one signal only count in `voicing_error`.
+    sqrt(mean (1200 log2(f_processed / f_clean))^2). Frames voiced in one signal only count in
+    `voicing_error`. In noise, frames tracked an octave off rule the value: read it beside `f0_gross_error`.
 
     Args:
         clean: (N,).
@@ -50,16 +53,32 @@ def f0_rmse_cents(clean: Samples, processed: Samples, *, sample_rate: int) -> fl
     >>> round(f0_rmse_cents(np.sin(1257 * time), np.sin(1257 * 2 ** (1 / 12) * time), sample_rate=16000))
     100
     """
-    tracks = _tracks(clean, processed, sample_rate)
-    both = (tracks.clean > 0.0) & (tracks.processed > 0.0)
-    if both.sum() < MIN_VOICED_FRAMES:
-        raise BadData(
-            f"only {both.sum()} frames are voiced in both signals: the error of pitch is undefined",
-            hint=f"voiced: clean {(tracks.clean > 0).sum()}, processed {(tracks.processed > 0).sum()}, "
-            f"of {both.size}; see voicing_error",
-        )
-    cents = CENTS_PER_OCTAVE * np.log2(tracks.processed[both] / tracks.clean[both])
+    cents = CENTS_PER_OCTAVE * np.log2(_common_pitch_ratios(clean, processed, sample_rate))
     return float(np.sqrt((cents**2).mean()))
+
+
+def f0_gross_error(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
+    """Share of the frames voiced in both signals whose pitch is off by more than 20 %.
+
+    Args:
+        clean: (N,).
+        processed: (N,).
+        sample_rate: In Hz.
+
+    Returns:
+        Share in [0, 1], lower is better.
+
+    Raises:
+        BadData: As `f0_rmse_cents`.
+
+    Source: gross pitch error, Nakatani et al. 2008.
+
+    >>> tone = np.sin(0.06 * np.arange(16000))
+    >>> f0_gross_error(tone, np.sin(0.066 * np.arange(16000)), sample_rate=16000)
+    0.0
+    """
+    ratios = _common_pitch_ratios(clean, processed, sample_rate)
+    return float((np.abs(ratios - 1.0) > GROSS_ERROR).mean())
 
 
 def voicing_error(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
@@ -143,6 +162,19 @@ def _tracks(clean: Samples, processed: Samples, sample_rate: int) -> _Tracks:
     )
 
 
+def _common_pitch_ratios(clean: Samples, processed: Samples, sample_rate: int) -> FloatArray:
+    """Processed pitch over clean pitch, in the frames voiced in both."""
+    tracks = _tracks(clean, processed, sample_rate)
+    both = (tracks.clean > 0.0) & (tracks.processed > 0.0)
+    if both.sum() < MIN_VOICED_FRAMES:
+        raise BadData(
+            f"only {both.sum()} frames are voiced in both signals: the error of pitch is undefined",
+            hint=f"voiced: clean {(tracks.clean > 0).sum()}, processed {(tracks.processed > 0).sum()}, "
+            f"of {both.size}; see voicing_error",
+        )
+    return np.asarray(tracks.processed[both] / tracks.clean[both])
+
+
 @lru_cache(maxsize=4)
 def _remembered_track(samples: bytes, sample_rate: int) -> FloatArray:
     """The pitch track, kept for the other metrics of the same pair."""
@@ -157,6 +189,15 @@ F0_RMSE_CENTS = MetricSpec(
     higher_is_better=False,
     range=(0.0, MAX_F0_ERROR_CENTS),
     source="RMSE over frames voiced in both; pitch by Boersma 1993, 80 to 450 Hz",
+)
+F0_GROSS_ERROR = MetricSpec(
+    "f0_gross_error",
+    "signal",
+    f0_gross_error,
+    "",
+    higher_is_better=False,
+    range=(0.0, 1.0),
+    source="gross pitch error (20 %), Nakatani et al. 2008; pitch by Boersma 1993",
 )
 VOICING_ERROR = MetricSpec(
     "voicing_error",

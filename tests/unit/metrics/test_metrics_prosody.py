@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from merit_cli.errors import BadData
-from merit_cli.metrics.prosody import energy_correlation, f0_rmse_cents, voicing_error
+from merit_cli.metrics.prosody import energy_correlation, f0_gross_error, f0_rmse_cents, voicing_error
 
 Array = npt.NDArray[np.float64]
 RATE = 16000
@@ -32,6 +32,12 @@ def test_a_flattened_melody_is_off_by_its_deviation() -> None:
     melody = voice(150.0 * 2 ** (depth / 1200))
     flat = voice(np.full(2 * RATE, 150.0))
     assert f0_rmse_cents(melody, flat, sample_rate=RATE) == pytest.approx(200 / np.sqrt(2), rel=0.05)
+
+
+def test_an_octave_off_for_half_the_time_is_gross_in_half_the_frames() -> None:
+    half = np.where(np.arange(RATE) < RATE // 2, 150.0, 300.0)
+    assert f0_gross_error(STEADY, voice(half), sample_rate=RATE) == pytest.approx(0.5, abs=0.05)
+    assert f0_gross_error(STEADY, voice(np.full(RATE, 150.0 * 1.15)), sample_rate=RATE) == 0.0
 
 
 def test_pitch_does_not_change_with_the_level() -> None:
@@ -65,7 +71,7 @@ def test_a_level_that_never_changes_is_refused() -> None:
         energy_correlation(swelling, np.zeros(RATE), sample_rate=RATE)
 
 
-@pytest.mark.parametrize("metric", [f0_rmse_cents, voicing_error, energy_correlation])
+@pytest.mark.parametrize("metric", [f0_rmse_cents, f0_gross_error, voicing_error, energy_correlation])
 @pytest.mark.parametrize(
     ("clean", "processed", "words"),
     [
