@@ -118,7 +118,8 @@ class _Bench:
         rate and format asked for.
         """
         same = tuple(one for one in scene.drawn if one.where != "noise"), mixed.shared_gain
-        if self.clean is None and same == ((), 1.0) and self.dry.is_file:
+        is_new = self.clean is None or self.clean[0] != same
+        if is_new and same == ((), 1.0) and self.dry.is_file:  # also after others: a resumed run begins anywhere
             self.clean = same, self.source.audio, self.dry.target_N.astype(np.float32), self.dry.power
         if self.clean is not None and self.clean[0] == same:
             with atomic_path(path) as temporary:

@@ -1,10 +1,12 @@
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,3 +173,27 @@ def test_a_mix_of_channels_is_replayed_from_the_folders_that_were_named(tmp_path
         replayed = run_mix(plan_replay(tmp_path / "o", typed, []), output=tmp_path / str(number), machine=Machine())[1]
         assert replayed.rendered == 2
         assert bytes_of(tmp_path / str(number)) == bytes_of(tmp_path / "o")
+
+
+def test_clean_bytes_do_not_depend_on_where_a_run_was_cut(tmp_path: Path, noise_folder: Path) -> None:
+    (tmp_path / "s").mkdir()
+    sine = 0.9 * np.sin(np.arange(16000) * 0.2)
+    soundfile.write(tmp_path / "s" / "a.wav", sine, 16000)
+    note = b"LIST" + (16).to_bytes(4, "little") + b"INFOISFT" + (4).to_bytes(4, "little") + b"note"  # not ours
+    source = (tmp_path / "s" / "a.wav").read_bytes() + note
+    (tmp_path / "s" / "a.wav").write_bytes(source[:4] + (len(source) - 8).to_bytes(4, "little") + source[8:])
+    keys: dict[str, Any] = {"snr": "-20,40", "format": "wav"}  # only the first ratio is turned down
+    mix_into(tmp_path / "whole", tmp_path / "s", noise_folder, **keys)
+    whole = {p.name: p.read_bytes() for p in (tmp_path / "whole" / "clean").glob("*")}
+    assert whole["a__v1.wav"] != whole["a__v0.wav"]
+
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    (tmp_path / "cut" / "DONE").unlink()
+    ledger = tmp_path / "cut" / "ledger.jsonl"
+    ledger.write_text(ledger.read_text().splitlines(keepends=True)[0])
+    assert mix_into(tmp_path / "cut", tmp_path / "s", noise_folder, **keys).rendered == 1
+    assert {p.name: p.read_bytes() for p in (tmp_path / "cut" / "clean").glob("*")} == whole
+
+    write_manifest(tmp_path / "whole" / "rest.jsonl", read_manifest(tmp_path / "whole" / "manifest.jsonl")[1:])
+    run_mix(plan_replay(tmp_path / "whole" / "rest.jsonl", [], []), output=tmp_path / "o", machine=Machine())
+    assert (tmp_path / "o" / "clean" / "a__v1.wav").read_bytes() == whole["a__v1.wav"]
