@@ -13,6 +13,7 @@ from merit_cli.errors import SOME_ITEMS_FAILED
 from merit_cli.workers import Machine, available_cores
 
 _LINE_EVERY_SECONDS = 20.0
+COLUMN_MARGIN = 2
 _LONGEST_NAME = 20
 """Names up to this length are never broken in a table."""
 
@@ -62,19 +63,41 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", caption: str = "") -> None:
-    """A small table on stdout; columns of numbers are aligned to the right."""
+    """A small table on stdout; columns of numbers are aligned to the right and never broken."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left", box=None)
     for index, column in enumerate(columns):
         entries = [row[index] for row in rows if row[index]]
-        numeric = all(entry[:1] in "+-0123456789." for entry in entries)
-        is_name = not numeric and max(map(len, entries), default=0) <= _LONGEST_NAME
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=is_name)
+        numeric = all(entry[:1] in "+-0123456789.–" for entry in entries)
+        is_short = max(map(len, entries), default=0) <= _LONGEST_NAME
+        table.add_column(
+            column, justify="right" if numeric else "left", overflow="fold", no_wrap=is_short and "\n" not in column
+        )
     for row in rows:
         table.add_row(*row)
     Console(soft_wrap=False, highlight=False, markup=False).print(table)
+
+
+def fitting_columns(widths: Sequence[int], *, fixed: int) -> list[range]:
+    """Columns in groups that each fit the terminal beside ``fixed`` characters; at least one column a group.
+
+    Args:
+        widths: Of each column, in characters, its margin left out.
+        fixed: Characters that every group spends on columns of its own.
+    """
+    from rich.console import Console
+
+    room = Console().width - fixed
+    groups: list[range] = []
+    start = used = 0
+    for index, width in enumerate(widths):
+        if index > start and used + width + COLUMN_MARGIN > room:
+            groups.append(range(start, index))
+            start, used = index, 0
+        used += width + COLUMN_MARGIN
+    return [*groups, range(start, len(widths))] if widths else []
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

@@ -1,17 +1,32 @@
 """``merit evaluate``."""
 
-from dataclasses import asdict
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merit_cli.cli import options
-from merit_cli.cli.console import exit_for, make_machine, print_json, print_outcome, print_table
+from merit_cli.cli.console import (
+    COLUMN_MARGIN,
+    exit_for,
+    fitting_columns,
+    make_machine,
+    print_json,
+    print_outcome,
+    print_table,
+)
+from merit_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from merit_cli.reports.report import Report, Table
+    from collections.abc import Iterator, Sequence
+
+    from merit_cli.reports.report import Column, Report, Table
     from merit_cli.workers import Machine
+    from merit_cli.workflows.evaluate.checks import Check
+    from merit_cli.workflows.evaluate.run import EvaluateRecipe
 
 WIDE = 3
 """More metrics than this are printed without their intervals, which the report has."""
@@ -23,9 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    source: Annotated[
-        Path | None,
-        typer.Argument(help="Run, manifest, folder or file. Default: the newest train run, else the newest enhance."),
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[SOURCE]...",
+            help="Run, manifest, folder, file, or - for a WAV or manifest lines on stdin; several with --compare. "
+            "Default: the newest train run, else the newest enhance.",
+        ),
     ] = None,
     reference: Annotated[
         Path | None, typer.Option("--reference", help="Clean folder or file; pairs are found by path or name.")
@@ -33,7 +52,21 @@ def evaluate(
     metrics: Annotated[
         str | None, typer.Option("--metrics", "-m", help="Such as f1,uar,ssnr,si-sdr,pesq,stoi.")
     ] = None,
-    by: Annotated[str | None, typer.Option("--by", help="snr,noise,speaker or a key of the manifest's info.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="snr,noise,noise-set (seen or unseen), speaker, or a key of the manifest's info."),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option("--predictions", help="Another tool's predictions: CSV, TSV, JSON or JSON lines, by id or file."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Compare the sources with the first of them, paired by utterance.")
+    ] = False,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option("--fail-if", help="Exit 4 where this holds, such as 'macro_f1@snr=-5 < 0.5'. Repeatable."),
+    ] = None,
     split: Annotated[str | None, typer.Option("--split", help="train, dev, test or all. Default: test.")] = None,
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Score noisy, silence, gain and gate too.")
@@ -55,13 +88,14 @@ def evaluate(
     Every number has its 95 % interval over speakers and how many items it rests on.
 
     Example: merit evaluate enhanced/ --reference clean/ --metrics pesq,stoi,si-sdr
+
+    Example: merit evaluate --compare runs/evaluate/noisy runs/evaluate/enhanced
     """
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
-    from merit_cli.reports.write import read_report
+    from merit_cli.workflows.evaluate.checks import parse_check
     from merit_cli.workflows.evaluate.groups import parse_names
-    from merit_cli.workflows.evaluate.inputs import read_material
-    from merit_cli.workflows.evaluate.run import EvaluateRecipe, plan_evaluation, run_evaluate
+    from merit_cli.workflows.evaluate.run import EvaluateRecipe
 
     flags = {
         "metrics": parse_names(metrics, place="--metrics") if metrics is not None else None,
@@ -79,22 +113,96 @@ def evaluate(
         retry_failed=retry_failed,
         quiet=as_json,
     )
-    source = source or _newest(machine, as_json=as_json)
-    material = read_material(source, reference, split=chosen.split)
-    if dry_run:
-        plan = plan_evaluation(chosen, material)
+    checks = [parse_check(text) for text in fail_if or ()]
+    named = sources or []
+    if compare:
+        if reference or predictions or checks or dry_run:
+            raise UsageError(
+                "--compare takes runs alone",
+                place="--compare",
+                hint="evaluate each with its own --reference, --predictions or --fail-if, then compare the evaluations",
+            )
+        _compare(chosen, named, output, machine, as_json=as_json)
+        return
+    if len(named) > 1:
+        raise UsageError(
+            f"{len(named)} sources were given", place="SOURCE", hint="one at a time, or --compare to compare them"
+        )
+    source = named[0] if named else None
+    if source is None and predictions is None:
+        source = _newest(machine, as_json=as_json)
+    call = _Call(chosen, source, reference, predictions, output, machine, checks, dry_run, as_json)
+    with _sound_on_stdin(call) as ready:
+        _evaluate_one(ready)
+
+
+@dataclass(frozen=True)
+class _Call:
+    recipe: "EvaluateRecipe"
+    source: Path | None
+    reference: Path | None
+    predictions: Path | None
+    output: Path | None
+    machine: "Machine"
+    checks: "Sequence[Check]"
+    dry_run: bool
+    as_json: bool
+
+
+@contextmanager
+def _sound_on_stdin(call: _Call) -> "Iterator[_Call]":
+    """The call with a WAV on stdin kept as a file while it lasts; manifest lines are read later."""
+    if str(call.source) != "-" or call.reference is None:
+        yield call
+        return
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="merit-") as folder:
+        heard = Path(folder) / "stdin.wav"
+        heard.write_bytes(sys.stdin.buffer.read())
+        yield replace(call, source=heard)
+
+
+def _evaluate_one(call: _Call) -> None:
+    from merit_cli.reports.write import read_report
+    from merit_cli.workflows.evaluate.checks import check_all
+    from merit_cli.workflows.evaluate.inputs import read_material
+    from merit_cli.workflows.evaluate.items import read_evaluated
+    from merit_cli.workflows.evaluate.run import plan_evaluation, run_evaluate
+
+    material = read_material(call.source, call.reference, split=call.recipe.split, predictions=call.predictions)
+    if call.dry_run:
+        plan = plan_evaluation(call.recipe, material)
         names = ", ".join(spec.name for spec in (*plan.signal, *plan.labels))
         typer.echo(f"would score {len(material.utterances)} utterances by {names}; nothing was written")
         return
-    run, summary = run_evaluate(chosen, material, output=output, machine=machine)
-    if as_json:
+    run, summary = run_evaluate(call.recipe, material, output=call.output, machine=call.machine)
+    if call.as_json:
         print_json(asdict(summary))
     else:
         _print_report(read_report(run.path))
         typer.echo(f"report: {summary.report}")
         after = "merit classify-breath" if material.model_run else "merit train --model sparse-merit"
         print_outcome(where=run.path, next_command=after, nothing_to_do=run.state == "done")
+    if call.checks:
+        check_all(call.checks, read_evaluated(run.path), seed=call.recipe.seed)
     exit_for(failed=len(summary.failed), skipped=0, ledger=run.path / "scores.jsonl")
+
+
+def _compare(
+    recipe: "EvaluateRecipe", sources: "Sequence[Path]", output: Path | None, machine: "Machine", *, as_json: bool
+) -> None:
+    from merit_cli.reports.write import read_report
+    from merit_cli.workflows.evaluate.compare import run_compare
+
+    run, summary = run_compare(recipe, sources, output=output, machine=machine)
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        _print_report(read_report(run.path))
+        typer.echo(f"report: {summary.report}")
+        print_outcome(where=run.path, next_command="open the report", nothing_to_do=run.state == "done")
+    exit_for(failed=len(summary.failed), skipped=0, ledger=run.path / "systems")
 
 
 def _newest(machine: "Machine", *, as_json: bool) -> Path:
@@ -122,16 +230,33 @@ def _print_report(report: "Report") -> None:
 
 def _print_one(table: "Table") -> None:
     from merit_cli.reports.report import Cell
-    from merit_cli.reports.tables import format_count, format_heading, format_interval, format_number
+    from merit_cli.reports.tables import format_count, format_interval, format_number
 
-    num_metrics = sum(isinstance(entry, Cell) for entry in table.rows[0]) if table.rows else 0
+    is_metric = [any(isinstance(row[index], Cell) for row in table.rows) for index in range(len(table.columns))]
 
     def show(entry: str | Cell) -> str:
         if isinstance(entry, str):
             return entry
-        interval = format_interval(entry) if num_metrics <= WIDE else ""
+        interval = format_interval(entry) if sum(is_metric) <= WIDE else ""
         count = format_count(entry) if entry.n_scored < entry.n_total else ""
-        return " ".join(part for part in (format_number(entry.mean, entry.unit), interval, count) if part)
+        return " ".join(part for part in (format_number(entry.mean, entry.unit), entry.mark, interval, count) if part)
 
+    heads = [_short_heading(column) if is_metric[index] else column.name for index, column in enumerate(table.columns)]
     rows = [[show(entry) for entry in row] for row in table.rows]
-    print_table([format_heading(column) for column in table.columns], rows, title=table.title)
+    widths = [
+        max(len(line) for line in (*head.split("\n"), *(row[index] for row in rows)))
+        for index, head in enumerate(heads)
+    ]
+    texts = [index for index, metric in enumerate(is_metric) if not metric]
+    metrics = [index for index, metric in enumerate(is_metric) if metric]
+    fixed = sum(widths[index] + COLUMN_MARGIN for index in texts)
+    for number, group in enumerate(fitting_columns([widths[index] for index in metrics], fixed=fixed) or [range(0)]):
+        shown = [*texts, *(metrics[place] for place in group)]
+        title = f"{table.title}, continued" if number else table.title
+        print_table([heads[index] for index in shown], [[row[index] for index in shown] for row in rows], title=title)
+
+
+def _short_heading(column: "Column") -> str:
+    """A metric over its unit and arrow, narrow enough for a terminal."""
+    arrow = {True: "↑", False: "↓", None: ""}[column.higher_is_better]
+    return f"{column.name.removesuffix('_db')}\n{' '.join(part for part in (column.unit, arrow) if part)}"

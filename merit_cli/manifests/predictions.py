@@ -1,8 +1,9 @@
-"""Predictions of a classifier: ``predictions.jsonl``, one utterance a line, beside the manifest it is about."""
+"""Predictions of a model: ``predictions.jsonl``, one utterance a line, beside the manifest it is about."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from merit_cli.errors import BadData
 from merit_cli.io.jsonl import read_lines, write_lines
@@ -12,14 +13,15 @@ PREDICTIONS_NAME = "predictions.jsonl"
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier said of one utterance.
+    """What a model said of one utterance.
 
     Args:
         id: The utterance.
         split: It belongs to; empty where there is none.
         label: The true label, or None where it is not known.
-        predicted: The most probable label.
+        predicted: The most probable label; empty for a model of attributes alone.
         probabilities: Label to probability; empty where the classifier gives none.
+        attributes: Such as arousal, to the predicted value; empty where the model has none.
     """
 
     id: str
@@ -27,11 +29,19 @@ class Prediction:
     label: str | None
     predicted: str
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    attributes: Mapping[str, float] = field(default_factory=dict)
+
+    def to_line(self) -> dict[str, Any]:
+        """As JSON data; attributes only where there are any."""
+        line = asdict(self)
+        if not self.attributes:
+            del line["attributes"]
+        return line
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> int:
     """Write a whole file by rename; returns the number of lines."""
-    return write_lines(path, (asdict(prediction) for prediction in predictions))
+    return write_lines(path, (prediction.to_line() for prediction in predictions))
 
 
 def read_predictions(path: Path) -> list[Prediction]:
@@ -51,6 +61,7 @@ def read_predictions(path: Path) -> list[Prediction]:
                     label=None if line.get("label") is None else str(line["label"]),
                     predicted=str(line["predicted"]),
                     probabilities=line.get("probabilities") or {},
+                    attributes=line.get("attributes") or {},
                 )
             )
         except KeyError as error:

@@ -69,7 +69,7 @@ def predict_run(
     Args:
         model_run: A finished train run or a model folder.
         utterances: Each with its own id.
-        output: Gets ``predictions.jsonl``, ``enhanced/``, ``manifest.jsonl`` and ``ledger.jsonl``.
+        output: Gets ``predictions.jsonl``, ``enhanced/`` with ``manifest.jsonl``, and ``ledger.jsonl``.
         machine: Device, workers, progress.
         tasks: ``emotion`` and ``enhancement``; None asks for all that the model has.
 
@@ -187,7 +187,7 @@ def predict_files(
     machine: Machine,
     enhance: bool,
 ) -> tuple[RunDir, PredictResult]:
-    """``merit predict``: a model over files as typed, in a run folder of its own.
+    """``merit predict``: a model over files as typed, in a run folder of its own with a manifest of what it heard.
 
     Args:
         model_run: A finished train run or a model folder.
@@ -218,6 +218,8 @@ def predict_files(
     result = predict_run(model_run, inputs.utterances, output=run.path, machine=machine, tasks=tasks)
     bad = {path: str(error) for path, error in inputs.bad.items()}
     result = replace(result, failed={**bad, **result.failed})
+    if not result.enhanced:
+        write_manifest(run.path / MANIFEST_NAME, inputs.utterances)
     write_card(run.path, inputs.card)
     if run.state != "done":
         run.finish(

@@ -91,3 +91,76 @@ def test_audio_without_reference_says_how_to_give_one(work: Path) -> None:
     done = evaluate("made", cwd=work)
     assert done.returncode == 2
     assert "--reference" in done.stderr
+
+
+def test_a_sound_on_stdin_is_scored_against_a_file(work: Path) -> None:
+    command = [sys.executable, "-m", "merit_cli", "evaluate", "-", "--reference", "clean/u0.wav", "-m", "si-sdr"]
+    heard = (work / "made" / "u0.wav").read_bytes()
+    done = [
+        subprocess.run([*command, "-o", "piped", "--json"], input=heard, capture_output=True, cwd=work, check=False)
+        for _ in range(2)
+    ]
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr
+    assert done[0].stdout == done[1].stdout
+    assert json.loads(done[0].stdout)["metrics"]["si_sdr_db"]["mean"] == pytest.approx(16.0, abs=2.0)
+
+
+@pytest.fixture(scope="module")
+def foreign(work: Path) -> Path:
+    lines = ["file,prediction,target,prob_calm,prob_angry,speaker,gender,snr"]
+    for number in range(48):
+        label = ("calm", "angry")[number // 8 % 2]
+        said = ("calm", "angry")[(number // 8 + (number // 16 + number) % 3 // 2) % 2]
+        calm = 0.8 if said == "calm" else 0.3
+        lines.append(
+            f"x/{number}.wav,{said},{label},{calm},{1 - calm},s{number % 8},"
+            f"{'fm'[number % 3 > 0]},{5 * (number % 4 > 1)}"
+        )
+    (work / "theirs.csv").write_text("\n".join(lines) + "\n")
+    return work
+
+
+def test_predictions_of_another_tool_are_scored_without_any_audio(foreign: Path) -> None:
+    done = evaluate(
+        "--predictions", "theirs.csv", "-m", "f1,uar,auc,ece", "--by", "snr,gender", "-o", "f", "--json", cwd=foreign
+    )
+    summary = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert summary["metrics"]["uar"]["mean"] == pytest.approx(2 / 3, abs=0.05)
+    assert set(summary["metrics"]) == {"macro_f1", "uar", "auc", "ece"}
+    assert {"gender": "f"} in [group["by"] for group in summary["groups"]]
+    assert {"snr_db": 5.0} in [group["by"] for group in summary["groups"]]
+
+
+def test_a_condition_that_holds_exits_4_after_the_report_is_written_and_again_when_all_is_done(foreign: Path) -> None:
+    for _ in range(2):
+        done = evaluate(
+            "--predictions", "theirs.csv", "-m", "f1", "-o", "g", "--fail-if", "f1@snr=5 < 0.99", cwd=foreign
+        )
+        assert done.returncode == 4
+        assert "macro_f1" in done.stdout
+        assert "f1@snr=5 < 0.99: it is 0." in done.stderr
+    fine = evaluate("--predictions", "theirs.csv", "-m", "f1", "-o", "g", "--fail-if", "f1 < 0.1", cwd=foreign)
+    assert fine.returncode == 0
+
+
+def test_two_evaluations_are_compared_and_the_first_is_the_baseline(foreign: Path) -> None:
+    text = (foreign / "theirs.csv").read_text().splitlines()
+    rows = [line.split(",") for line in text[1:]]
+    (foreign / "perfect.csv").write_text("\n".join([text[0], *(",".join([r[0], r[2], *r[2:]]) for r in rows)]) + "\n")
+    for name in ("theirs", "perfect"):
+        evaluate("--predictions", f"{name}.csv", "-m", "f1", "-o", f"e-{name}", cwd=foreign)
+    done = evaluate("--compare", "e-theirs", "e-perfect", "-m", "f1", "-o", "versus", cwd=foreign)
+    assert done.returncode == 0, done.stderr
+    words = " ".join(done.stdout.split())
+    assert "macro_f1: perfect minus theirs is +0." in words
+    assert "after Holm: ahead (theirs has 0." in words
+    summary = json.loads(evaluate("--compare", "e-theirs", "e-perfect", "-o", "versus2", "--json", cwd=foreign).stdout)
+    assert summary["systems"] == ["theirs", "perfect"]
+    assert set(summary["comparisons"][0]) >= {"system", "metric", "by", "difference", "p_value", "p_holm", "verdict"}
+
+
+def test_several_sources_without_compare_are_refused(work: Path) -> None:
+    done = evaluate("made", "clean", cwd=work)
+    assert done.returncode == 2
+    assert "--compare" in done.stderr

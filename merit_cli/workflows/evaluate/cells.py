@@ -1,15 +1,19 @@
 """From values and labels to report cells: means, differences and scores with intervals over speakers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from merit_cli.errors import BadData
 from merit_cli.metrics.chance import permutation_test
 from merit_cli.metrics.comparison import compare_means
+from merit_cli.metrics.confusion import label_codes
 from merit_cli.metrics.spec import MetricSpec
-from merit_cli.metrics.statistics import FEW_CLUSTERS, Interval, mean_interval, score_interval
+from merit_cli.metrics.statistics import FEW_CLUSTERS, Interval, mean_interval, score_interval, unit_interval, units_of
 from merit_cli.reports.report import Cell
+from merit_cli.reports.tables import format_interval, format_number
 
 
 def mean_cell(values: Sequence[float | None], speakers: Sequence[str], *, unit: str, seed: int) -> Cell:
@@ -22,7 +26,7 @@ def mean_cell(values: Sequence[float | None], speakers: Sequence[str], *, unit: 
     if not kept:
         return Cell(None, unit=unit, n_total=len(values))
     interval = mean_interval(np.array([value for value, _ in kept]), [speaker for _, speaker in kept], seed=seed)
-    return _cell(interval, unit, len(kept), len(values))
+    return cell_of(interval, unit, len(kept), len(values))
 
 
 def difference_cell(
@@ -34,7 +38,7 @@ def difference_cell(
     if not kept:
         return Cell(None, unit=unit, n_total=len(first))
     ones, twos, names = zip(*kept, strict=True)
-    return _cell(
+    return cell_of(
         compare_means(np.array(ones), np.array(twos), names, seed=seed).difference, unit, len(kept), len(first)
     )
 
@@ -54,7 +58,54 @@ def label_cell(
         interval = score_interval(spec, reference, predicted, speakers, labels=labels, seed=seed)
     except BadData:
         return Cell(None, unit=spec.unit, n_scored=0, n_total=n_total)
-    return _cell(interval, spec.unit, len(reference), n_total)
+    return cell_of(interval, spec.unit, len(reference), n_total)
+
+
+def probability_cell(
+    spec: MetricSpec,
+    reference: Sequence[str],
+    probabilities: Sequence[Mapping[str, float]],
+    speakers: Sequence[str],
+    *,
+    labels: Sequence[str],
+    n_total: int,
+    seed: int,
+) -> Cell:
+    """A score over the probabilities of all classes; empty where it is undefined on these rows."""
+    if not reference:
+        return Cell(None, unit=spec.unit, n_total=n_total)
+    codes = label_codes(reference, labels)
+    table = np.array([[one.get(label, 0.0) for label in labels] for one in probabilities], dtype=np.float64)
+    return _summed_cell(spec, (codes, table), speakers, n_total=n_total, seed=seed)
+
+
+def attribute_cell(
+    spec: MetricSpec,
+    truth: Sequence[float],
+    predicted: Sequence[float],
+    speakers: Sequence[str],
+    *,
+    n_total: int,
+    seed: int,
+) -> Cell:
+    """A score of predicted values; empty where it is undefined on these rows."""
+    if not truth:
+        return Cell(None, unit=spec.unit, n_total=n_total)
+    return _summed_cell(spec, (np.array(truth), np.array(predicted)), speakers, n_total=n_total, seed=seed)
+
+
+def _summed_cell(
+    spec: MetricSpec, columns: tuple[npt.NDArray[Any], ...], speakers: Sequence[str], *, n_total: int, seed: int
+) -> Cell:
+    """A score with its interval from what adds up over speakers."""
+    assert spec.sufficient is not None, f"{spec.name} has no sums"
+    units = units_of(speakers)
+    try:
+        sums = spec.sufficient(*columns, units.codes, units.num_units)
+        interval = unit_interval(sums, spec.compute, units, seed=seed)
+    except BadData:
+        return Cell(None, unit=spec.unit, n_scored=0, n_total=n_total)
+    return cell_of(interval, spec.unit, len(speakers), n_total)
 
 
 def chance_cell(
@@ -100,5 +151,17 @@ def cluster_note(speakers: Sequence[str]) -> str:
     )
 
 
-def _cell(interval: Interval, unit: str, n_scored: int, n_total: int) -> Cell:
+def cell_of(interval: Interval, unit: str, n_scored: int, n_total: int) -> Cell:
+    """An interval with its counts."""
     return Cell(interval.mean, interval.low, interval.high, unit, n_scored, n_total)
+
+
+def quote(cell: Cell, *, signed: bool = False) -> str:
+    """A cell inside a sentence.
+
+    >>> quote(Cell(1.5, 1.0, 2.0, "dB", 3, 3), signed=True)
+    '+1.50 dB [1.00, 2.00]'
+    """
+    number = format_number(cell.mean, cell.unit)
+    sign = "+" if signed and cell.mean is not None and cell.mean > 0 else ""
+    return " ".join(part for part in (f"{sign}{number}", cell.unit, format_interval(cell)) if part)

@@ -1,7 +1,7 @@
 """Tables and confusions of classification, beside chance and the level + duration baseline."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from merit_cli.errors import MeritError
@@ -13,11 +13,12 @@ from merit_cli.metrics.level_duration import fit_logistic, level_and_duration
 from merit_cli.metrics.spec import MetricSpec
 from merit_cli.reports.report import Cell, Column, Confusion, Curve, Entry, Point, Series, Table
 from merit_cli.workers import Machine, run_items
-from merit_cli.workflows.evaluate.cells import chance_cell, interval_basis, label_cell, num_speakers
+from merit_cli.workflows.evaluate.cells import chance_cell, interval_basis, label_cell, num_speakers, probability_cell
 from merit_cli.workflows.evaluate.groups import GROUPINGS, Grouping, format_value, split_by
 
 CHANCE, LEVEL_DURATION = "chance", "level + duration"
 EMOTION = "emotion"
+NORMAL = "normal"
 
 
 @dataclass(frozen=True)
@@ -25,22 +26,26 @@ class Classified:
     """Labelled utterances and what was said of them.
 
     Args:
-        utterances: Those with a label.
+        utterances: Those with a true label.
+        true: Id to true label.
         predicted: Row name to id to label; an id may be missing.
         system: The row that the tables are about.
         metrics: Label metrics, in the order of the columns.
         labels: Every class.
         split: Empty for all.
         seed: Of resampling and permutation.
+        probabilities: The system's, id to label to probability; an id may be missing.
     """
 
     utterances: tuple[Utterance, ...]
+    true: Mapping[str, str]
     predicted: Mapping[str, Mapping[str, str]]
     system: str
     metrics: tuple[MetricSpec, ...]
     labels: tuple[str, ...]
     split: str
     seed: int
+    probabilities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -64,21 +69,38 @@ def classify(
 
     The true label is the manifest's, or the prediction's own where the manifest has none.
     """
-    true = {one.id: true_label(one, predictions) for one in utterances}
-    labelled = tuple(one for one in utterances if true[one.id])
-    predicted = {system: {key: one.predicted for key, one in predictions.items()}}
+    key = label_key(utterances)
+    true = {one.id: label for one in utterances if (label := true_label(one, predictions, key=key))}
+    labelled = tuple(one for one in utterances if one.id in true)
+    predicted = {system: {key: one.predicted for key, one in predictions.items() if one.predicted}}
     baseline = level_duration_predictions(training, labelled, machine=machine)
     if baseline:
         predicted[LEVEL_DURATION] = baseline
     said = {label for rows in predicted.values() for label in rows.values()}
     listed = {label for one in predictions.values() for label in one.probabilities}
-    labels = tuple(sorted({*(true[one.id] for one in labelled), *said, *listed}))
-    return Classified(labelled, predicted, system, metrics, labels, split, seed)
+    labels = in_order({*true.values(), *said, *listed})
+    probabilities = {key: one.probabilities for key, one in predictions.items() if one.probabilities}
+    return Classified(labelled, true, predicted, system, metrics, labels, split, seed, probabilities)
 
 
-def true_label(utterance: Utterance, predictions: Mapping[str, Prediction] | None = None) -> str:
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Classes as tables show them: by name, with the normal class of lung sounds first.
+
+    >>> in_order(["wheeze", "normal", "both"])
+    ('normal', 'both', 'wheeze')
+    """
+    return tuple(sorted(labels, key=lambda label: (label != NORMAL, label)))
+
+
+def label_key(utterances: Sequence[Utterance]) -> str:
+    """The label that is scored: emotion, or the only one in words that a manifest has."""
+    named = {key for one in utterances for key, value in one.labels.items() if isinstance(value, str)}
+    return next(iter(named)) if len(named) == 1 else EMOTION
+
+
+def true_label(utterance: Utterance, predictions: Mapping[str, Prediction] | None = None, *, key: str = EMOTION) -> str:
     """The label of an utterance; empty where it has none."""
-    label = utterance.labels.get(EMOTION)
+    label = utterance.labels.get(key)
     if label is None and predictions and utterance.id in predictions:
         label = predictions[utterance.id].label
     return "" if label is None else str(label)
@@ -152,14 +174,31 @@ def _table(
 
 def row_cell(classified: Classified, row: str, spec: MetricSpec, members: Sequence[Utterance]) -> Cell:
     """One row's score over some utterances."""
+    if spec.kind == "probability":
+        return _probability_row(classified, row, spec, members)
     said = classified.predicted[classified.system if row == CHANCE else row]
     scored = [one for one in members if one.id in said]
-    reference, predicted = [true_label(one) for one in scored], [said[one.id] for one in scored]
+    reference, predicted = [classified.true[one.id] for one in scored], [said[one.id] for one in scored]
     make = chance_cell if row == CHANCE else label_cell
     return make(
         spec,
         reference,
         predicted,
+        [one.speaker for one in scored],
+        labels=classified.labels,
+        n_total=len(members),
+        seed=classified.seed,
+    )
+
+
+def _probability_row(classified: Classified, row: str, spec: MetricSpec, members: Sequence[Utterance]) -> Cell:
+    if row != classified.system:
+        return Cell(None, unit=spec.unit, n_total=len(members), remark="no probabilities")
+    scored = [one for one in members if one.id in classified.probabilities]
+    return probability_cell(
+        spec,
+        [classified.true[one.id] for one in scored],
+        [classified.probabilities[one.id] for one in scored],
         [one.speaker for one in scored],
         labels=classified.labels,
         n_total=len(members),
@@ -198,7 +237,7 @@ def _confusions(
         scored = [one for one in members if one.id in said]
         if scored:
             counts = confusion_matrix(
-                [true_label(one) for one in scored], [said[one.id] for one in scored], classified.labels
+                [classified.true[one.id] for one in scored], [said[one.id] for one in scored], classified.labels
             )
             title = f"SNR {format_value(value)} dB" if value != "" else "All utterances"
             caption = f"{classified.system}, {len(scored)} utterances; the shade is the share of the row."

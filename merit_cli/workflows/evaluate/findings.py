@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from merit_cli.workflows.evaluate.attributes import Rated
 from merit_cli.workflows.evaluate.emotion import Classified
 from merit_cli.workflows.evaluate.enhancement import Scored
 from merit_cli.workflows.evaluate.groups import Grouping
@@ -18,6 +19,7 @@ class Findings:
         pairs: Utterances with a clean reference, and their files.
         scored: Enhancement, or None.
         classified: Classification, or None.
+        rated: Attributes, or None.
         groupings: That tables are split by.
         notes: What was left out, and why.
     """
@@ -26,5 +28,6 @@ class Findings:
     pairs: Pairs
     scored: Scored | None
     classified: Classified | None
+    rated: Rated | None
     groupings: tuple[Grouping, ...]
     notes: tuple[str, ...]

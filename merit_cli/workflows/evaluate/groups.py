@@ -26,12 +26,24 @@ class Grouping:
     value: Callable[[Utterance], Value | None]
 
 
+def _stated_snr_db(one: Utterance) -> float | None:
+    """The SNR that a foreign file of predictions states in a column of its own."""
+    stated = one.info.get("snr_db", one.info.get("snr"))
+    try:
+        return None if stated is None else float(stated)
+    except ValueError:
+        return None
+
+
 GROUPINGS = {
-    "snr": Grouping("snr_db", "SNR (dB)", lambda one: one.mixture.snr_db if one.mixture else None),
+    "snr": Grouping("snr_db", "SNR (dB)", lambda one: one.mixture.snr_db if one.mixture else _stated_snr_db(one)),
     "noise": Grouping(
         "noise_class",
         "noise class",
         lambda one: one.mixture.noise_class if one.mixture else one.info.get("noise_class"),
+    ),
+    "noise-set": Grouping(
+        "noise_set", "noise in training", lambda one: one.mixture.noise_set or None if one.mixture else None
     ),
     "speaker": Grouping("speaker", "speaker", lambda one: one.speaker or None),
     "split": Grouping("split", "split", lambda one: one.split or None),

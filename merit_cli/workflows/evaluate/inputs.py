@@ -9,6 +9,7 @@ from typing import Any
 from merit_cli.errors import NoInput, UsageError
 from merit_cli.io.hashing import sha256_of_file
 from merit_cli.io.run_dir import read_summary
+from merit_cli.manifests.foreign_predictions import match_predictions, read_foreign_predictions
 from merit_cli.manifests.inputs import Inputs, read_inputs
 from merit_cli.manifests.predictions import PREDICTIONS_NAME, Prediction, read_predictions
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card
@@ -31,6 +32,7 @@ class Material:
         training: Utterances of the train split, for baselines that are fitted.
         bad: Id of each of them that could not be read or paired, to the reason.
         notes: Remarks on the pairing.
+        has_audio: False for predictions that came without any.
     """
 
     source: str
@@ -44,24 +46,58 @@ class Material:
     training: tuple[Utterance, ...] = ()
     bad: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    has_audio: bool = True
 
 
-def read_material(source: Path, reference: Path | None = None, *, split: str = "auto") -> Material:
+def read_material(
+    source: Path | None, reference: Path | None = None, *, split: str = "auto", predictions: Path | None = None
+) -> Material:
     """What stands at ``source``.
 
     Args:
-        source: A run folder, a manifest, or a file or folder of processed audio.
+        source: A run folder, a manifest, or a file or folder of processed audio; None where predictions are all.
         reference: Clean file or folder, for processed audio without a manifest.
         split: ``train``, ``dev``, ``test``, ``all``, or ``auto``: test where there is one, else all.
+        predictions: Another tool's predictions of the utterances (see `manifests.foreign_predictions`).
 
     Raises:
         NoInput: There is nothing there, or nothing in the split.
         UsageError: Processed audio came without a reference, or the run is not one that can be scored.
         BadData: A manifest or a prediction cannot be read.
     """
+    if predictions is None:
+        assert source is not None, "neither source nor predictions"
+        return _read_source(source, reference, split)
+    found = read_foreign_predictions(predictions)
+    name, mark = predictions.stem, sha256_of_file(predictions)
+    if source is None:
+        chosen, used = choose_split([one.to_utterance() for one in found], split, place=str(predictions))
+        said = {one.prediction.id: one.prediction for one in found}
+        return Material(
+            str(predictions), name, tuple(chosen), Card(name=name), mark, used, predictions=said, has_audio=False
+        )
+    base = _read_source(source, reference, split, has_predictions=True)
+    matched, notes = match_predictions(found, base.utterances)
+    utterances = tuple(
+        replace(one, labels={**matched[one.id].true_attributes, **one.labels}) if one.id in matched else one
+        for one in base.utterances
+    )
+    return replace(
+        base,
+        source=f"{base.source} with {predictions}",
+        system=name,
+        utterances=utterances,
+        content=f"{base.content}+{mark}",
+        predictions={key: one.prediction for key, one in matched.items()},
+        model_run=None,
+        notes=(*base.notes, *notes),
+    )
+
+
+def _read_source(source: Path, reference: Path | None, split: str, *, has_predictions: bool = False) -> Material:
     if reference is not None:
         return _read_pairs(source, reference)
-    command = _command_of(source)
+    command = command_of(source)
     if command == "train":
         return _read_train_run(source, split)
     if command not in ("", "mix", "enhance", "evaluate", "prepare", "predict"):
@@ -69,11 +105,11 @@ def read_material(source: Path, reference: Path | None = None, *, split: str = "
             f"a {command} run cannot be evaluated", place=str(source), hint="give a train, enhance or mix run"
         )
     inputs = read_inputs([source], name="the input")
-    if not _has_manifest(source):
+    if not _has_manifest(source) and not has_predictions:
         raise UsageError(
             "processed audio needs its clean reference",
             place=str(source),
-            hint="add --reference FOLDER, or give a manifest",
+            hint="add --reference FOLDER, or give a manifest, or --predictions FILE",
         )
     chosen, used = choose_split(inputs.utterances, split, place=str(source))
     file = _folder_of(source) / PREDICTIONS_NAME
@@ -81,7 +117,7 @@ def read_material(source: Path, reference: Path | None = None, *, split: str = "
     content = f"{inputs.content}+{sha256_of_file(file)}" if file.exists() else inputs.content
     return Material(
         source=str(source),
-        system=_system_name(chosen, source),
+        system=_system_name(chosen, source) if command != "predict" else _predicted_name(chosen, source),
         utterances=tuple(chosen),
         card=inputs.card,
         content=content,
@@ -146,6 +182,9 @@ def _read_pairs(source: Path, reference: Path) -> Material:
     processed, clean = read_inputs([source], name="processed audio"), read_inputs([reference], name="references")
     bad = {**_bad_by_id(processed, source, "processed"), **_bad_by_id(clean, reference, "reference")}
     notes: tuple[str, ...] = ()
+    content = f"{processed.content}+{clean.content}"
+    if source.is_file() and reference.is_file():
+        content = f"{sha256_of_file(source)}+{sha256_of_file(reference)}"  # a pipe's file has a new path each time
     if source.is_file() and reference.is_file() and not bad:
         pairs = [replace(processed.utterances[0], clean=clean.utterances[0].audio)]
     else:
@@ -160,7 +199,7 @@ def _read_pairs(source: Path, reference: Path) -> Material:
         system=source.name or "processed",
         utterances=(*(pair for pair in pairs if pair.id not in bad), *(_unreadable(item_id) for item_id in bad)),
         card=processed.card,
-        content=f"{processed.content}+{clean.content}",
+        content=content,
         bad=bad,
         notes=notes,
     )
@@ -204,6 +243,11 @@ def _system_name(utterances: Sequence[Utterance], source: Path) -> str:
     return "noisy" if all(utterance.mixture for utterance in utterances) else _folder_of(source).name
 
 
+def _predicted_name(utterances: Sequence[Utterance], source: Path) -> str:
+    """The model of a predict run, and what it heard."""
+    return f"{_provenance(source).get('name', 'model')} on {_system_name(utterances, source)}"
+
+
 def _folder_of(source: Path) -> Path:
     return source if source.is_dir() else source.parent
 
@@ -212,7 +256,8 @@ def _has_manifest(source: Path) -> bool:
     return source.suffix == ".jsonl" or str(source) == "-" or (source / MANIFEST_NAME).exists()
 
 
-def _command_of(source: Path) -> str:
+def command_of(source: Path) -> str:
+    """The command whose run stands at ``source``; empty where none does."""
     return str(_provenance(source).get("command", "")) if source.is_dir() else ""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from merit_cli.reports.report import Report
+from merit_cli.workflows.evaluate.attributes import attribute_sentences, attribute_tables
 from merit_cli.workflows.evaluate.cells import cluster_note
 from merit_cli.workflows.evaluate.emotion import emotion_confusions, emotion_curves, emotion_tables
 from merit_cli.workflows.evaluate.enhancement import enhancement_curves, enhancement_tables
@@ -24,7 +25,8 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
         folder: The run folder, where the report will lie.
         num_examples: Utterances to listen to.
     """
-    scored, classified, utterances = findings.scored, findings.classified, findings.pairs.utterances
+    scored, classified, rated = findings.scored, findings.classified, findings.rated
+    utterances = findings.pairs.utterances
     material = findings.material
     title = f"{material.system}, {material.split} split" if material.split else material.system
     return Report(
@@ -32,12 +34,14 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
         summary=(
             *(enhancement_sentences(scored, utterances) if scored else ()),
             *(emotion_sentences(classified) if classified else ()),
+            *(attribute_sentences(rated) if rated else ()),
         ),
         notes=tuple(dict.fromkeys(_notes(findings))),
         headlines=headlines(findings),
         tables=(
             *(enhancement_tables(scored, utterances, findings.groupings) if scored else ()),
             *(emotion_tables(classified, findings.groupings) if classified else ()),
+            *(attribute_tables(rated, findings.groupings) if rated else ()),
         ),
         curves=(
             *(enhancement_curves(scored, utterances) if scored else ()),

@@ -14,15 +14,17 @@ from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.manifests.predictions import Prediction
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.score import Score
-from merit_cli.metrics.spec import MetricSpec, canonical_name, load_metric
+from merit_cli.metrics.spec import Kind, MetricSpec, canonical_name, load_metric
 from merit_cli.reports.write import write_report
 from merit_cli.units import Seconds
 from merit_cli.workers import Machine
-from merit_cli.workflows.evaluate.emotion import Classified, classify
+from merit_cli.workflows.evaluate.attributes import rate
+from merit_cli.workflows.evaluate.emotion import NORMAL, Classified, classify, label_key
 from merit_cli.workflows.evaluate.enhancement import Scored
 from merit_cli.workflows.evaluate.findings import Findings
 from merit_cli.workflows.evaluate.groups import Grouping, find_grouping
 from merit_cli.workflows.evaluate.inputs import Material
+from merit_cli.workflows.evaluate.items import write_items
 from merit_cli.workflows.evaluate.report import build_report
 from merit_cli.workflows.evaluate.scores import NOISY, SCORES_NAME, Pairs, ScoreBook, score_all
 from merit_cli.workflows.evaluate.summary import EvaluateSummary, summarise
@@ -66,7 +68,8 @@ class Plan:
     Args:
         material: As read.
         signal: Metrics over audio that apply.
-        labels: Metrics over labels that apply.
+        labels: Metrics over labels, or over their probabilities, that apply.
+        attributes: Metrics over attributes that apply.
         groupings: That tables are split by.
         notes: What was left out, and why.
     """
@@ -74,6 +77,7 @@ class Plan:
     material: Material
     signal: tuple[MetricSpec, ...]
     labels: tuple[MetricSpec, ...]
+    attributes: tuple[MetricSpec, ...]
     groupings: tuple[Grouping, ...]
     notes: tuple[str, ...]
 
@@ -87,18 +91,39 @@ def plan_evaluation(recipe: EvaluateRecipe, material: Material) -> Plan:
     rate = _sample_rate(material)
     specs = [load_metric(name, sample_rate=rate, place="--metrics") for name in recipe.metrics]
     has_clean = any(one.clean for one in material.utterances)
-    has_labels = material.model_run is not None or material.predictions is not None
-    signal = tuple(spec for spec in specs if spec.kind == "signal" and has_clean)
-    labels = tuple(spec for spec in specs if spec.kind == "classification" and has_labels)
-    left_out = [spec.name for spec in specs if spec not in signal and spec not in labels]
-    if not signal and not labels:
+    signal = tuple(spec for spec in specs if spec.kind == "signal" and (has_clean or _hears_alone(spec, material)))
+    kinds = _answered_kinds(material)
+    labels = tuple(spec for spec in specs if spec.kind in kinds - {"attribute"})
+    attributes = tuple(spec for spec in specs if spec.kind in kinds & {"attribute"})
+    left_out = [spec.name for spec in specs if spec not in (*signal, *labels, *attributes)]
+    if not signal and not labels and not attributes:
         needs = "clean references" if any(spec.kind == "signal" for spec in specs) else "predictions"
         raise UsageError(
             f"none of the metrics applies: the input has no {needs}", place=material.source, hint="see --metrics"
         )
     notes = (f"Not scored, because the input has no predictions or no clean reference: {', '.join(left_out)}.",)
     groupings = tuple(find_grouping(name, material.utterances) for name in recipe.by) if material.utterances else ()
-    return Plan(material, signal, labels, groupings, notes if left_out else ())
+    return Plan(material, signal, labels, attributes, groupings, notes if left_out else ())
+
+
+def _hears_alone(spec: MetricSpec, material: Material) -> bool:
+    """Whether a metric can do without references, and there is audio."""
+    return material.has_audio and not spec.needs_reference
+
+
+def _answered_kinds(material: Material) -> set[Kind]:
+    """Kinds of metric that the material's predictions, or its model, can be scored by."""
+    if material.predictions is None:
+        return {"classification", "probability"} if material.model_run else set()
+    said = material.predictions.values()
+    kinds: set[Kind] = {"classification"} if any(one.predicted for one in said) else set()
+    if any(one.probabilities for one in said):
+        kinds.add("probability")
+    if any(one.attributes for one in said):
+        kinds.add("attribute")
+    key = label_key(material.utterances)
+    labels = {one.label for one in said} | {one.labels.get(key) for one in material.utterances}
+    return kinds | {"respiratory"} if NORMAL in labels else kinds
 
 
 def run_evaluate(
@@ -130,6 +155,7 @@ def run_evaluate(
     findings = _score(recipe, replace(plan, material=material), enhanced, run, machine)
     report = build_report(findings, folder=run.path.resolve(), num_examples=recipe.examples)
     page = write_report(report, run.path.resolve())
+    write_items(findings, run.path)
     summary = summarise(findings, report=str(run.path / page.name))
     run.finish(asdict(summary))
     return run, summary
@@ -156,7 +182,7 @@ def _score(
 ) -> Findings:
     material = plan.material
     book = ScoreBook(run.path / SCORES_NAME, forget_failed=machine.retry_failed)
-    pairs = pairs_of(material, enhanced)
+    pairs = pairs_of(material, enhanced, only_clean=all(spec.needs_reference for spec in plan.signal))
     names = tuple(spec.name for spec in plan.signal)
     for item_id, reason in material.bad.items():
         for name in book.missing(pairs.system, item_id, names):
@@ -174,7 +200,15 @@ def _score(
     notes = [*plan.notes]
     if enhanced is not None and not enhanced and names:
         notes.append("The model does not enhance: only the rows without it could be scored.")
-    return Findings(material, pairs, scored, classified, plan.groupings, tuple(notes))
+    rated = rate(
+        material.utterances,
+        material.predictions or {},
+        system=material.system,
+        metrics=plan.attributes,
+        split=material.split,
+        seed=recipe.seed,
+    )
+    return Findings(material, pairs, scored, classified, rated, plan.groupings, tuple(notes))
 
 
 def _classify(recipe: EvaluateRecipe, plan: Plan, machine: Machine) -> Classified | None:
@@ -192,14 +226,15 @@ def _classify(recipe: EvaluateRecipe, plan: Plan, machine: Machine) -> Classifie
     return made if made.utterances else None
 
 
-def pairs_of(material: Material, enhanced: Mapping[str, Path] | None) -> Pairs:
+def pairs_of(material: Material, enhanced: Mapping[str, Path] | None, *, only_clean: bool = True) -> Pairs:
     """Which files stand against which clean ones.
 
     Args:
         material: What is scored.
         enhanced: A model's output by id; None where the material's own audio is the output.
+        only_clean: Leave out what has no clean reference.
     """
-    utterances = tuple(one for one in material.utterances if one.clean)
+    utterances = tuple(one for one in material.utterances if one.clean or not only_clean)
     noisy = {one.id: path for one in utterances if (path := noisy_file(one))}
     processed: dict[str, Mapping[str, Path]] = {NOISY: noisy} if noisy else {}
     system = material.system

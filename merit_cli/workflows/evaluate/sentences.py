@@ -8,12 +8,12 @@ from merit_cli.metrics.chance import permutation_test
 from merit_cli.metrics.comparison import compare_scores, verdict
 from merit_cli.metrics.spec import MetricSpec
 from merit_cli.reports.report import Cell, Headline
-from merit_cli.reports.tables import format_interval, format_number
+from merit_cli.reports.tables import format_number
+from merit_cli.workflows.evaluate.cells import quote
 from merit_cli.workflows.evaluate.emotion import (
     CHANCE,
     LEVEL_DURATION,
     Classified,
-    true_label,
 )
 from merit_cli.workflows.evaluate.emotion import (
     row_cell as label_row_cell,
@@ -85,13 +85,15 @@ def _guard(scored: Scored, part: Sequence[Utterance]) -> str:
 
 
 def emotion_sentences(classified: Classified) -> Iterator[str]:
-    """The first label metric against chance and against level + duration."""
-    spec = classified.metrics[0]
+    """The first metric over labels against chance and against level + duration."""
+    spec = next((spec for spec in classified.metrics if spec.kind != "probability"), None)
+    if spec is None:
+        return
     members = list(classified.utterances)
     said = classified.predicted[classified.system]
     scored = [one for one in members if one.id in said]
     cell = label_row_cell(classified, classified.system, spec, members)
-    reference, predicted = [true_label(one) for one in scored], [said[one.id] for one in scored]
+    reference, predicted = [classified.true[one.id] for one in scored], [said[one.id] for one in scored]
     speakers = [one.speaker for one in scored]
     try:
         test = permutation_test(
@@ -116,7 +118,7 @@ def _against_baseline(classified: Classified, spec: MetricSpec) -> Iterator[str]
     common = [one for one in classified.utterances if one.id in own and one.id in baseline]
     comparison = compare_scores(
         spec,
-        [true_label(one) for one in common],
+        [classified.true[one.id] for one in common],
         [own[one.id] for one in common],
         [baseline[one.id] for one in common],
         [one.speaker for one in common],
@@ -160,14 +162,3 @@ def _emotion_headlines(classified: Classified) -> Iterator[Headline]:
             if row in classified.rows
         )
         yield Headline(spec.name, label_row_cell(classified, classified.system, spec, members), others)
-
-
-def quote(cell: Cell, *, signed: bool = False) -> str:
-    """A cell inside a sentence.
-
-    >>> quote(Cell(1.5, 1.0, 2.0, "dB", 3, 3), signed=True)
-    '+1.50 dB [1.00, 2.00]'
-    """
-    number = format_number(cell.mean, cell.unit)
-    sign = "+" if signed and cell.mean is not None and cell.mean > 0 else ""
-    return " ".join(part for part in (f"{sign}{number}", cell.unit, format_interval(cell)) if part)

@@ -6,6 +6,7 @@ from typing import Any
 
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.reports.report import Cell
+from merit_cli.workflows.evaluate.attributes import rated_cell
 from merit_cli.workflows.evaluate.cells import mean_cell
 from merit_cli.workflows.evaluate.emotion import row_cell as label_row_cell
 from merit_cli.workflows.evaluate.findings import Findings
@@ -63,6 +64,11 @@ def metrics_of(findings: Findings, members: Sequence[Utterance]) -> dict[str, Ce
             values = findings.scored.book.values(findings.scored.system, spec.name, [one.id for one in paired])
             cell = mean_cell(values, [one.speaker for one in paired], unit=spec.unit, seed=findings.scored.seed)
             found[spec.name] = cell_data(cell)
+    if findings.rated:
+        rated = [one for one in findings.rated.utterances if one.id in ids]
+        for name in findings.rated.true if rated else ():
+            for spec in findings.rated.metrics:
+                found[f"{spec.name}_{name}"] = cell_data(rated_cell(findings.rated, name, spec, rated))
     return found
 
 
