@@ -1,5 +1,6 @@
 """Which noise files may meet which speech, and in what order they are dealt out."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -125,25 +126,24 @@ def split_noise(
     """Noise files without a split, dealt to ``splits`` within each class; others are left as they are.
 
     A class with a file for every split serves them all; one with fewer serves the splits that lack
-    noise most. No file ever stands in two. Classes that are
-    ``unseen`` go to test whole.
+    noise most. No file ever stands in two, nor do its channels or its segments. Files of classes
+    that are ``unseen`` go to test whole.
     """
     if not splits or any(one.split for one in noise):
         return list(noise)
     counts = dict.fromkeys(splits, 0)
     shares = {split: SPLIT_SHARES.get(split, 0.15) for split in splits}
-    dealt = []
+    dealt = {one.audio: "test" for one in noise if noise_class(one) in unseen}
     for name, files in _by_class(noise):
-        if name in unseen:
-            dealt += [replace(one, split="test") for one in files]
-            continue
-        heard_by_all = len(files) >= len(splits)
-        for number, index in enumerate(Draws(seed, "noise split", name).permutation(len(files))):
+        sizes = Counter(one.audio for one in files if one.audio not in dealt)
+        paths = list(sizes)
+        heard_by_all = len(paths) >= len(splits)
+        for number, index in enumerate(Draws(seed, "noise split", name).permutation(len(paths))):
             is_first = heard_by_all and number < len(splits)
             split = splits[number] if is_first else min(splits, key=lambda s: (counts[s] / shares[s], s))
-            counts[split] += 1
-            dealt.append(replace(files[index], split=split))
-    return sorted(dealt, key=lambda one: one.id)
+            counts[split] += sizes[paths[index]]
+            dealt[paths[index]] = split
+    return sorted((replace(one, split=dealt[one.audio]) for one in noise), key=lambda one: one.id)
 
 
 def _by_class(noise: Sequence[Utterance]) -> Iterator[tuple[str, list[Utterance]]]:

@@ -8,6 +8,7 @@ the same noise and segment serve every ratio.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from merit_cli.errors import NoInput
 from merit_cli.manifests.checks import Identity
@@ -110,10 +111,13 @@ class SourcePlan:
         return (files[name] for name in sorted(files))
 
     def identities(self) -> Iterator[tuple[str, Identity]]:
-        """Split and source of everything that may not stand in two splits."""
+        """Split and source of everything that may not stand in two splits; a noise file by the first id in it."""
         yield from ((one.split, {"speaker": one.speaker}) for one in self.voices)
+        names: dict[Path, str] = {}
+        for noise in self.noises():
+            names.setdefault(noise.audio, noise.id)
         for (split, _), deal in self.pools.items():
-            yield from ((split, {"noise_id": noise.id}) for noise in deal.files)
+            yield from ((split, {"noise_id": names[noise.audio]}) for noise in deal.files)
 
 
 def plan_mixtures(speech: Sequence[Utterance], noise: Sequence[Utterance], recipe: MixRecipe) -> SourcePlan:

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from merit_cli.errors import NoInput
+from merit_cli.manifests.checks import find_leaks
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.noise_pools import split_noise
 from merit_cli.mixing.plan import plan_mixtures
@@ -72,6 +74,35 @@ def test_noise_without_splits_is_dealt_so_that_no_file_stands_in_two() -> None:
     assert len({n.id for n in dealt}) == 12
     assert {n.split for n in dealt} == {"train", "dev", "test"}
     assert sum(n.split == "train" for n in dealt) > 6
+
+
+def parts_of(files: list[Utterance], count: int) -> list[Utterance]:
+    """Channels or segments: so many sources of each file."""
+    return [replace(one, id=f"{one.id}__c{number}") for one in files for number in range(count)]
+
+
+def test_channels_and_segments_of_a_noise_file_stand_in_one_split() -> None:
+    hiss, rain = clips("h", 6, noise_class="hiss"), clips("r", 2, noise_class="rain")
+    mixed = replace(hiss[0], id="z", info={"noise_class": "rain"})  # another segment of a file of hiss
+    dealt = split_noise([*parts_of([*hiss, *rain], 3), mixed], ["dev", "test", "train"], 0)
+    assert len(dealt) == 25
+    splits = {path: {one.split for one in dealt if one.audio == path} for path in {one.audio for one in dealt}}
+    assert all(len(names) == 1 for names in splits.values())
+    assert set.union(*splits.values()) == {"train", "dev", "test"}
+
+
+def test_a_noise_file_with_a_segment_of_a_held_out_class_goes_to_test_whole() -> None:
+    files = clips("h", 6, noise_class="hiss")
+    held_out = replace(files[0], id="z", info={"noise_class": "wind"})
+    dealt = split_noise([*files, held_out], ["test", "train"], 0, unseen=("wind",))
+    assert {one.split for one in dealt if one.audio == files[0].audio} == {"test"}
+
+
+def test_a_noise_file_whose_channels_stand_in_two_splits_is_a_leak() -> None:
+    speech = clips("a", 2, split="train") + clips("b", 2, split="test")
+    (left, right) = parts_of(clips("n", 1), 2)
+    noise = [replace(left, split="train"), replace(right, split="test")]
+    assert find_leaks(plan_mixtures(speech, noise, MixRecipe()).identities()) == {"noise_id": ["n00__c0"]}
 
 
 @pytest.mark.parametrize("text", ["loud", "5:", "10:0", "normal(1)", "", "1,,2"])
