@@ -16,19 +16,42 @@ Pools = Mapping[tuple[str, NoiseSet], "Deal"]
 
 
 class Deal:
-    """Noise files dealt from one seeded permutation after another: each is used before any is used again."""
+    """Noise files dealt from one seeded permutation after another: each is used before any is used again.
 
-    def __init__(self, files: Sequence[Utterance], *, seed: int, key: str) -> None:
+    Args:
+        files: At least ``hand``.
+        seed: Of the dealing.
+        key: What it is for.
+        hand: Files dealt at once; never the same one twice.
+    """
+
+    def __init__(self, files: Sequence[Utterance], *, seed: int, key: str, hand: int = 1) -> None:
         self.files, self.seed, self.key = tuple(sorted(files, key=lambda one: one.id)), seed, key
+        self.hand = hand
         self._cycle, self._order = -1, [0]
 
-    def at(self, position: int) -> Utterance:
-        """The noise at a position of the endless deal."""
-        cycle, index = divmod(position, len(self.files))
-        if cycle != self._cycle:
-            self._cycle = cycle
-            self._order = Draws(self.seed, "noise", self.key, cycle).permutation(len(self.files))
-        return self.files[self._order[index]]
+    def at(self, position: int) -> tuple[Utterance, ...]:
+        """The hand at a position of the endless deal."""
+        return tuple(self._file(position * self.hand + number) for number in range(self.hand))
+
+    def _file(self, number: int) -> Utterance:
+        cycle, index = divmod(number, len(self.files))
+        return self.files[self._order_of(cycle)[index]]
+
+    def _order_of(self, cycle: int) -> list[int]:
+        """The permutation of a cycle; files that lie in the hand begun before it come after those that fill the hand.
+
+        A permutation depends on the one before it only where a hand lies across both, so on ``hand`` - 1 at most.
+        """
+        if cycle == self._cycle:
+            return self._order
+        order = Draws(self.seed, "noise", self.key, cycle).permutation(len(self.files))
+        if held := cycle * len(self.files) % self.hand:
+            in_hand = set(self._order_of(cycle - 1)[-held:])
+            filling = [one for one in order if one not in in_hand][: self.hand - held]
+            order = filling + [one for one in order if one not in filling]
+        self._cycle, self._order = cycle, order
+        return order
 
 
 def noise_class(noise: Utterance) -> str:
@@ -63,6 +86,7 @@ def make_pools(
     *,
     unseen: Sequence[str] = (),
     seed: int = 0,
+    hand: int = 1,
 ) -> Pools:
     """The noises of each split and set that is asked for.
 
@@ -71,6 +95,7 @@ def make_pools(
         wanted: Noise sets of each split of the speech.
         unseen: Classes that only test may hear.
         seed: Of the dealing.
+        hand: Noises heard at once.
 
     Raises:
         NoInput: A split or set has no noise.
@@ -92,7 +117,7 @@ def make_pools(
                     place="noise",
                     hint="give noise to every split; matched noise needs a second file of a class that train has",
                 )
-            pools[split, name] = Deal(chosen, seed=seed, key=f"{split}\0{name}")
+            pools[split, name] = Deal(chosen, seed=seed, key=f"{split}\0{name}", hand=hand)
     return pools
 
 

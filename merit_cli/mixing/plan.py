@@ -83,7 +83,7 @@ class SourcePlan:
                     position = rank * plan.variants + repeat
                     key = f"{utterance.id}\0{noise_set}\0{repeat}"
                     ratios = draw_ratios(plan.snr, Draws(self.recipe.seed, "snr", key), position=position)
-                    noises = self._noises(utterance.split, noise_set, position)
+                    noises = self.pools[utterance.split, noise_set].at(position)
                     first = number * step + repeat * len(ratios)
                     for variant, snr_db in enumerate(ratios, start=first):
                         yield PlannedMixture(
@@ -96,10 +96,6 @@ class SourcePlan:
                             self.recipe.seed,
                             noise_set,
                         )
-
-    def _noises(self, split: str, noise_set: NoiseSet, position: int) -> tuple[Utterance, ...]:
-        count, deal = self.recipe.num_noises, self.pools[split, noise_set]
-        return tuple(deal.at(position * count + number) for number in range(count))
 
     def speech(self) -> Iterator[Utterance]:
         """Each utterance once, in order."""
@@ -134,7 +130,7 @@ def plan_mixtures(speech: Sequence[Utterance], noise: Sequence[Utterance], recip
         split: recipe.plan_of(split).noise_sets for split in sorted({one.split for one in wanted})
     }
     unseen = held_out_classes(noise, recipe.unseen_noise, seed=recipe.seed)
-    pools = make_pools(noise, sets, unseen=unseen, seed=recipe.seed)
+    pools = make_pools(noise, sets, unseen=unseen, seed=recipe.seed, hand=recipe.num_noises)
     for (split, name), deal in pools.items():
         if len(deal.files) < recipe.num_noises:
             raise NoInput(

@@ -4,6 +4,7 @@ import pytest
 
 from merit_cli.errors import CheckFailed, NoInput
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.noise_pools import Deal
 from merit_cli.mixing.plan import plan_mixtures
 from merit_cli.mixing.recipe import MixRecipe, SplitPlan
 
@@ -77,11 +78,35 @@ def test_noise_sets_without_held_out_classes_are_refused() -> None:
         MixRecipe(noise_sets=("matched",))
 
 
-def test_several_noises_at_once_are_different_files() -> None:
-    plan = list(plan_mixtures(voices(train=40), noises("rain", each=5), MixRecipe(snr="0", num_noises=3)))
-    assert all(len(m.noises) == 3 for m in plan)
+@pytest.mark.parametrize(("num_noises", "num_files"), [(2, 2), (3, 5), (3, 7), (5, 6), (8, 9)])
+def test_several_noises_at_once_are_different_files(num_noises: int, num_files: int) -> None:
+    files = noises("rain", each=num_files)
+    plan = list(plan_mixtures(voices(train=300), files, MixRecipe(snr="0", num_noises=num_noises)))  # type: ignore[arg-type]
+    assert all(len({noise.id for noise in m.noises}) == len(m.noises) == num_noises for m in plan)
+
+
+def test_too_few_files_for_several_noises_at_once_are_refused() -> None:
     with pytest.raises(NoInput, match="3 noises at once"):
         plan_mixtures(voices(train=1), noises("rain", each=2), MixRecipe(num_noises=3))
+
+
+@pytest.mark.parametrize(("num_noises", "num_files"), [(3, 5), (5, 6), (8, 9)])
+def test_several_noises_at_once_are_all_used_before_any_is_used_again(num_noises: int, num_files: int) -> None:
+    files = noises("rain", each=num_files)
+    plan = plan_mixtures(voices(train=90), files, MixRecipe(snr="0", num_noises=num_noises))  # type: ignore[arg-type]
+    heard = [noise.id for m in plan for noise in m.noises]
+    for first in range(0, len(heard) - num_files, num_files):
+        assert len(set(heard[first : first + num_files])) == num_files
+
+
+def test_a_hand_of_noises_does_not_depend_on_the_hands_asked_for_before() -> None:
+    def new_deal() -> Deal:
+        return Deal(noises("rain", each=9), seed=0, key="", hand=8)
+
+    in_order = new_deal()
+    hands = [in_order.at(position) for position in range(60)]
+    assert [new_deal().at(position) for position in range(60)] == hands
+    assert [in_order.at(position) for position in reversed(range(60))] == hands[::-1]
 
 
 def test_round_robin_uses_every_ratio_equally_often() -> None:
