@@ -227,3 +227,9 @@ def composite(llr_value: float, pesq_value: float, wss_value: float, ssnr_value:
         1.594 + 0.805 * pesq_value - 0.512 * llr_value - 0.007 * wss_value,
     )
     return (max(1.0, min(5.0, ratings[0])), max(1.0, min(5.0, ratings[1])), max(1.0, min(5.0, ratings[2])))
+
+
+def f0_gross_error(clean_hz: Array, processed_hz: Array) -> float:
+    """Share of the frames voiced in both tracks that are off by more than 20 %."""
+    ratios = [p / c for c, p in zip(clean_hz, processed_hz, strict=True) if c > 0 and p > 0]
+    return sum(abs(ratio - 1) > 0.2 for ratio in ratios) / len(ratios)
