@@ -9,7 +9,7 @@ from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
 
 CHANNEL = "channel"
-"""Key of ``info`` that says which channel of its file a source is."""
+"""Key of ``info`` that says which channel of its file a source is, from 0."""
 
 
 def source_length(source: Utterance, sample_rate: int) -> int:
@@ -20,21 +20,30 @@ def source_length(source: Utterance, sample_rate: int) -> int:
 def split_channels(sources: Iterable[Utterance]) -> Iterator[Utterance]:
     """Each source, or each channel of one that has several, its number in ``info`` and after ``__c`` in the id.
 
+    A source that names a channel of its file is that channel already.
+
     Raises:
         BadData: A file cannot be read.
     """
     for source in sources:
         count = audio_info(source.audio).num_channels
-        if count == 1:
+        named = _named_channel(source)
+        if count == 1 or (named is not None and named < count):
             yield source
         else:
             for number in range(count):
                 yield replace(source, id=f"{source.id}__c{number}", info={**source.info, CHANNEL: str(number)})
 
 
+def _named_channel(source: Utterance) -> int | None:
+    """The number in ``info``; None where there is none, as other people's words for a channel are not."""
+    name = source.info.get(CHANNEL, "")
+    return int(name) if name.isdecimal() else None
+
+
 def _channel(source: Utterance, recipe: MixRecipe) -> Channels:
     if recipe.channels == "each":
-        return int(source.info.get(CHANNEL, 0))
+        return _named_channel(source) or 0
     return recipe.channels
 
 

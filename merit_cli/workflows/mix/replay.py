@@ -94,7 +94,8 @@ def plan_replay(manifest: Path, speech: Sequence[str | Path], noise: Sequence[st
         if not typed and not noted.exists():
             raise NoInput(f"it is not noted where the {kind} lies", place=str(noted), hint="name SPEECH and NOISE too")
         found[kind] = read_inputs(typed or [noted], name=kind)
-    voices, files = ({one.id: one for one in _with_channels(found[kind].utterances, recipe)} for kind in SOURCES)
+    split = split_channels if recipe.channels == "each" else iter  # a noted source is a channel already
+    voices, files = ({one.id: one for one in split(found[kind].utterances)} for kind in SOURCES)
     _check_all_there(lines, voices, files, place=str(manifest))
     return PlannedMix(
         mixtures=Replayed(lines, voices, files),
@@ -103,13 +104,6 @@ def plan_replay(manifest: Path, speech: Sequence[str | Path], noise: Sequence[st
         inputs={"replay": sha256_of_file(manifest), **{kind: inputs.content for kind, inputs in found.items()}},
         expected={line.id: line for line in lines},
     )
-
-
-def _with_channels(sources: Sequence[Utterance], recipe: MixRecipe) -> Iterator[Utterance]:
-    """The sources, and their channels where the mix took each by itself; a noted source is a channel already."""
-    yield from sources
-    if recipe.channels == "each":
-        yield from split_channels(sources)
 
 
 def _recipe_beside(manifest: Path) -> MixRecipe:

@@ -175,6 +175,31 @@ def test_a_mix_of_channels_is_replayed_from_the_folders_that_were_named(tmp_path
         assert bytes_of(tmp_path / str(number)) == bytes_of(tmp_path / "o")
 
 
+def test_a_source_that_names_its_channel_is_not_split_again(tmp_path: Path, noise_folder: Path) -> None:
+    (tmp_path / "s").mkdir()
+    for name in ("a", "b", "c"):
+        sound = 0.1 * np.random.default_rng(0).standard_normal((8000, 2))
+        soundfile.write(tmp_path / "s" / f"{name}.wav", sound, 16000)
+    mix_into(tmp_path / "o", tmp_path / "s", noise_folder, snr="0", channels="each")
+    sources = tmp_path / "o" / "sources" / "speech.jsonl"
+    assert mix_into(tmp_path / "again", sources, noise_folder, snr="0", channels="each").rendered == 6
+    ids = [[line.id for line in read_manifest(tmp_path / name / "manifest.jsonl")] for name in ("o", "again")]
+    assert ids[0] == ids[1]
+
+
+@pytest.mark.parametrize("name", ["left", "7"])
+def test_a_channel_that_others_name_in_words_does_not_stand_for_one_of_the_file(
+    tmp_path: Path, noise_folder: Path, name: str
+) -> None:
+    mono = 0.1 * np.random.default_rng(0).standard_normal(8000)
+    rows = []
+    for count in (1, 2):
+        soundfile.write(tmp_path / f"{count}.wav", np.stack([mono] * count, axis=1), 16000)
+        rows.append(Utterance(f"{count}", tmp_path / f"{count}.wav", 16000, 8000, info={"channel": name}))
+    write_manifest(tmp_path / "s.jsonl", rows)
+    assert mix_into(tmp_path / "o", tmp_path / "s.jsonl", noise_folder, snr="0", channels="each").rendered == 3
+
+
 def test_clean_bytes_do_not_depend_on_where_a_run_was_cut(tmp_path: Path, noise_folder: Path) -> None:
     (tmp_path / "s").mkdir()
     sine = 0.9 * np.sin(np.arange(16000) * 0.2)
