@@ -11,6 +11,7 @@ from merit_cli.metrics.probabilities import (
     AUC_TWO_CLASS,
     ECE,
     MAX_CELLS,
+    MIN_CELLS,
     auc,
     auc_two_class,
     calibration_sums,
@@ -69,6 +70,14 @@ def test_auc_of_resampled_units_is_that_of_the_resampled_rows(num_units: int, to
         rows = np.concatenate([np.flatnonzero(units == unit) for unit in drawn])
         expected = roc_auc_score(truth[rows], probabilities[rows], multi_class="ovr", average="macro")
         assert float(auc(sums[drawn].sum(axis=0))) == pytest.approx(expected, abs=tolerance)
+
+
+def test_auc_of_very_many_units_saves_memory_and_stays_exact_on_all_rows() -> None:
+    truth, probabilities, units = draw(8, 60_000, 4, 60_000)
+    sums = roc_sums(truth, probabilities, units, 60_000)
+    assert sums.shape[-1] == MIN_CELLS + 1
+    expected = roc_auc_score(truth, probabilities, multi_class="ovr", average="macro")
+    assert float(auc(sums.sum(axis=0))) == pytest.approx(expected, abs=1e-10)
 
 
 def test_auc_of_few_distinct_scores_is_exact_in_resamples() -> None:
