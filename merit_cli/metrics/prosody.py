@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from merit_cli.audio.pitch import pitch_track
+from merit_cli.audio.pitch import HOP_SECONDS, pitch_track
 from merit_cli.errors import BadData
 from merit_cli.metrics.signal import ACTIVE_RANGE_DB, check_pair
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples
@@ -19,6 +19,7 @@ MIN_VOICED_FRAMES = 5
 GROSS_ERROR = 0.2
 """Nakatani et al. 2008: a pitch off by more than a fifth is an error of the octave, not of the tune."""
 MIN_SECONDS = 0.1
+TRACKED_FRAMES = 3000
 ENERGY_FRAME_SECONDS, ENERGY_HOP_SECONDS = 0.03, 0.01
 MAX_F0_ERROR_CENTS = CENTS_PER_OCTAVE * float(np.log2(450.0 / 80.0)) + 1.0
 
@@ -177,8 +178,10 @@ def _common_pitch_ratios(clean: Samples, processed: Samples, sample_rate: int) -
 
 @lru_cache(maxsize=4)
 def _remembered_track(samples: bytes, sample_rate: int) -> FloatArray:
-    """The pitch track, kept for the other metrics of the same pair."""
-    return pitch_track(np.frombuffer(samples), sample_rate)
+    """The pitch track, kept for the other metrics of the same pair; each half minute by itself, to bound the memory."""
+    signal = np.frombuffer(samples)
+    step = TRACKED_FRAMES * round(HOP_SECONDS * sample_rate)
+    return np.concatenate([pitch_track(signal[k : k + step], sample_rate) for k in range(0, signal.size, step)])
 
 
 F0_RMSE_CENTS = MetricSpec(

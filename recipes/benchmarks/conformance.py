@@ -35,8 +35,8 @@ Scores over predictions are computed on {NUM_ROWS} drawn rows of {len(LABELS)} c
 (seed 0).
 
 "tolerance" is what the difference must stay under, or the script fails; "-" means two methods that need not agree.
-PESQ and DNSMOS have no loops: ITU's C code and a neural network are their own definitions, and their rows show that
-nothing is lost on the way to the package that ours calls, too. So do those of pystoi; its loops are independent.
+PESQ and DNSMOS have no loops: ITU's C code and a neural network are their own definitions. The rows of pesq show only
+that nothing is lost on the way to the package, which ours calls, too.
 pysepm 0.1 (commit 7ef88af) wants srmrpy and numpy below 2: this page was made with a copy of it in which `np.NaN` reads
 `np.nan` and its measures of reverberation are not imported.
 """
@@ -105,8 +105,8 @@ WORDS = """- **SSNR.** Frame length, overlap, window and clamp all move it. Ours
 - **fwSSNR, LLR in digital silence.** Frames in which either signal is all zeros are left out: their spectrum has no
   shape. The programs add 2.2e-16 to every sample and count such frames.
 - **STOI.** The loops run at 10 kHz, where nothing is resampled. SpeechBrain's is its own, written as a loss.
-- **ESTOI.** pystoi adds noise to every segment from numpy's global random state, so that two runs may differ in the
-  last digits; ours seeds it.
+- **ESTOI.** pystoi adds noise to every segment from numpy's global random state. It decides where an output is digital
+  silence, and two runs then differ; ours seeds it there and puts the state back.
 - **Pitch.** librosa's pYIN leaves out frames of doubt, ours (Boersma 1993) tracks on, so that octave errors in noise
   count; `f0_gross_error` counts them apart. The two are different trackers.
 - **MCD.** Depends on the cepstra: with scipy's orthonormal DCT of log mel energies put in unscaled it is sqrt(80) = 8.9

@@ -40,6 +40,12 @@ def test_an_octave_off_for_half_the_time_is_gross_in_half_the_frames() -> None:
     assert f0_gross_error(STEADY, voice(np.full(RATE, 150.0 * 1.15)), sample_rate=RATE) == 0.0
 
 
+def test_a_long_signal_is_tracked_to_its_end() -> None:
+    long = np.tile(STEADY, 31)
+    late = np.concatenate([long[: 30 * RATE], voice(np.full(RATE, 150.0 * 2 ** (4 / 12)))])
+    assert f0_rmse_cents(long, late, sample_rate=RATE) == pytest.approx(400 / np.sqrt(31), rel=0.05)
+
+
 def test_pitch_does_not_change_with_the_level() -> None:
     assert f0_rmse_cents(STEADY, 0.1 * STEADY, sample_rate=RATE) == pytest.approx(0.0, abs=1e-6)
 
