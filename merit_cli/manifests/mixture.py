@@ -45,6 +45,7 @@ class Mixture:
         measured: ``before distortions`` where the written files no longer hold the ratio.
         levels: Levels in dBFS of speech as it is heard and of noise under ``gain``, before the mixture is distorted
             and before the shared gain, by ``speech_`` or ``noise_`` and the definition's name.
+        detector: What told speech from pauses for the level ``vad``, where it was not ``energy``.
     """
 
     clean_id: str
@@ -64,6 +65,7 @@ class Mixture:
     distortions: Sequence[Mapping[str, Any]] = ()  # Any: JSON data of each kind's own
     measured: str = ""
     levels: Mapping[str, float] = field(default_factory=dict)
+    detector: str = ""
 
     @property
     def noise_ids(self) -> tuple[str, ...]:

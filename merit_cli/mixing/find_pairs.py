@@ -11,6 +11,7 @@ from merit_cli.manifests.read_write import MANIFEST_NAME, iter_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.pair_folders import pairs_of_folder
 from merit_cli.mixing.pairs import Pair, PairRules
+from merit_cli.mixing.speech_detector import DetectorName
 
 
 def find_manifest(place: Path) -> Path | None:
@@ -41,6 +42,9 @@ def _pair_of_line(line: Utterance, manifest: Path) -> Pair:
     level = mixture.level if mixture else "rms"
     if level not in get_args(LevelName):
         raise BadData(f"{line.id} states its ratio in the unknown level {level!r}", place=str(manifest))
+    detector = (mixture.detector if mixture else "") or "energy"
+    if detector not in get_args(DetectorName):
+        raise BadData(f"{line.id} states its ratio by the unknown detector {detector!r}", place=str(manifest))
     if mixture and not math.isfinite(mixture.snr_db):
         raise BadData(f"{line.id} claims a ratio of {mixture.snr_db} dB", place=str(manifest))
     sources = {"clean_id": mixture.clean_id, "noise_id": mixture.noise_id} if mixture else {}
@@ -59,6 +63,7 @@ def _pair_of_line(line: Utterance, manifest: Path) -> Pair:
         num_samples=line.num_samples,
         is_whole=mixture is not None and line.start == 0,
         claimed_rate=line.sample_rate,
+        detector=detector,  # type: ignore[arg-type]  # checked above
         remade=mixture.measured if mixture else "",
     )
 

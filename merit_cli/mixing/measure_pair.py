@@ -14,13 +14,14 @@ import numpy.typing as npt
 
 from merit_cli.audio.alignment import estimate_gain, find_shift
 from merit_cli.audio.clipping import ClippingCounter
-from merit_cli.audio.levels import SILENCE_POWER, noise_power, speech_power, sum_of_squares
+from merit_cli.audio.levels import SILENCE_POWER, noise_power, sum_of_squares
 from merit_cli.audio.snr import power_ratio_db
-from merit_cli.errors import BadData
+from merit_cli.errors import BadData, Unavailable
 from merit_cli.io.audio_blocks import read_blocks
 from merit_cli.io.audio_file import AudioInfo, FloatArray
 from merit_cli.mixing.pair_findings import NOISE_RANGE_DBFS, Finding, PairReport, compare_headers, read_header
 from merit_cli.mixing.pairs import Pair, Part
+from merit_cli.mixing.speech_detector import detected_power
 from merit_cli.units import power_to_db
 
 MAX_SHIFT_SECONDS = 0.5
@@ -149,28 +150,36 @@ class _Meter:
         is_lossy = any(one.subtype not in (*_STEPS, *_FLOATS) for one in self.tracks)
         if pair.noise and not pair.remade and not bad and not is_lossy and self.worst_sum > self._rounding():
             found.append(Finding(pair.id, "sum", "noise", round(self._rounding(), 9), round(self.worst_sum, 9)))
-        achieved = None
+        achieved, unchecked = None, ""
         if not pair.remade and not bad and not any(one.kind == "silent" for one in found):
-            achieved = self.achieved_snr_db()
+            try:
+                achieved = self.achieved_snr_db()
+            except Unavailable as error:
+                unchecked = f"{error.message}; {error.hint}"
             fault = self._fault(achieved, tolerance_db, may_be_scaled=not self._is_clipped("noisy"))
-            is_ratio = math.isfinite(achieved) and (fault is None or fault.kind == "snr")
+            is_ratio = achieved is not None and math.isfinite(achieved) and (fault is None or fault.kind == "snr")
             achieved = achieved if is_ratio else None
             found += [fault] if fault else []
         content = tuple((one.part, one.digest.hexdigest()) for one in self.tracks if self._is_identifiable(one))
-        return PairReport(tuple(found), achieved, content, sum_unchecked=bool(pair.noise) and is_lossy)
+        return PairReport(tuple(found), achieved, content, bool(pair.noise) and is_lossy, unchecked)
 
     def achieved_snr_db(self) -> float:
-        """The ratio under the pair's level; `rms` over all channels, others on the channels' mean."""
+        """The ratio under the pair's level; `rms` over all channels, others on the channels' mean.
+
+        Raises:
+            Unavailable: The pair's speech detector is not installed.
+        """
         if self.pair.level == "rms":
             return power_ratio_db(self.clean_energy, self.residual_energy)
         clean, residual = (np.concatenate(parts) for parts in zip(*self.kept, strict=True))
         rate, level = self.infos[0].sample_rate, self.pair.level
-        return power_ratio_db(speech_power(clean, rate, level), noise_power(residual, rate, level))
+        speech = detected_power(clean, rate, level, detector=self.pair.detector)
+        return power_ratio_db(speech, noise_power(residual, rate, level))
 
-    def _fault(self, achieved: float, tolerance_db: float, *, may_be_scaled: bool) -> Finding | None:
-        """Why the ratio is off, or might be nonsense where nobody claims one."""
+    def _fault(self, achieved: float | None, tolerance_db: float, *, may_be_scaled: bool) -> Finding | None:
+        """Why the ratio is off, or might be nonsense where nobody claims one or it could not be measured."""
         claimed = self.pair.claimed_snr_db
-        if claimed is not None and abs(achieved - claimed) <= tolerance_db:
+        if claimed is not None and achieved is not None and abs(achieved - claimed) <= tolerance_db:
             return None
         noisy, clean = self.excerpt
         max_shift = min(round(MAX_SHIFT_SECONDS * self.infos[0].sample_rate), clean.size - 1)
@@ -180,7 +189,7 @@ class _Meter:
             estimate = estimate_gain(noisy, clean, max_shift=max_shift)
             if may_be_scaled and estimate.is_off:
                 return Finding(self.pair.id, "scaled", "clean", 1.0, round(estimate.gain, 4))
-        if claimed is None:
+        if claimed is None or achieved is None:
             return None
         return Finding(self.pair.id, "snr", "noisy", claimed, round(achieved, 3) if math.isfinite(achieved) else None)
 

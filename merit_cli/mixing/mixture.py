@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merit_cli.audio.levels import noise_power, speech_power
+from merit_cli.audio.levels import noise_power
 from merit_cli.audio.snr import FloatArray, WideArray, is_silent, noise_gain, turn_down
 from merit_cli.mixing.distortions.chain import (
     Parts,
@@ -26,7 +26,7 @@ from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.mixing.segments import SilentSource, draw_piece, read_piece
 from merit_cli.mixing.sources import is_as_written, read_source
-from merit_cli.mixing.speech_detector import detected_level
+from merit_cli.mixing.speech_detector import detected_power
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,7 @@ def power_of_speech(speech_N: WideArray | FloatArray, recipe: MixRecipe) -> floa
     Raises:
         Unavailable: The recipe's detector is not installed.
     """
-    if recipe.level == "vad" and recipe.detector != "energy":
-        return detected_level(speech_N, recipe.sample_rate, detector=recipe.detector).power
-    return speech_power(speech_N, recipe.sample_rate, recipe.level)
+    return detected_power(speech_N, recipe.sample_rate, recipe.level, detector=recipe.detector)
 
 
 def set_scene(planned: PlannedMixture, recipe: MixRecipe, dry: Voice) -> Scene:

@@ -56,12 +56,14 @@ class PairReport:
         achieved_snr_db: None where it could not or should not be measured.
         content: Hash of the samples of each part that is one file and not silent.
         sum_unchecked: There are stems, but an encoding with losses.
+        ratio_unchecked: Why the claimed ratio could not be checked; empty where it was, or none is claimed.
     """
 
     findings: tuple[Finding, ...]
     achieved_snr_db: float | None = None
     content: tuple[tuple[Part, str], ...] = ()
     sum_unchecked: bool = False
+    ratio_unchecked: str = ""
 
 
 def read_header(pair: Pair, part: Part, path: Path) -> AudioInfo | Finding:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from merit_cli.audio.levels import LevelName
 from merit_cli.errors import UsageError, unknown_name
+from merit_cli.mixing.speech_detector import DetectorName
 
 Part = Literal["noisy", "clean", "noise"]
 
@@ -32,6 +33,7 @@ class Pair:
         num_samples: Of the segment; None takes the whole files.
         is_whole: The files hold the segment and nothing else.
         claimed_rate: Sample rate in Hz that a manifest states.
+        detector: What tells speech from pauses for the level ``vad``.
         remade: Why noisy minus clean is no longer the noise, such as ``before distortions``; empty where it is.
     """
 
@@ -49,6 +51,7 @@ class Pair:
     num_samples: int | None = None
     is_whole: bool = True
     claimed_rate: int | None = None
+    detector: DetectorName = "energy"
     remade: str = ""
 
 

@@ -155,6 +155,7 @@ class _Bench:
             distortions=tuple(one.to_line() for one in scene.drawn),
             measured="" if scene.is_additive else "before distortions",
             levels=self._levels_report(scene, mixed.gain) if self.recipe.levels_report else {},
+            detector="" if self.recipe.level != "vad" or self.recipe.detector == "energy" else self.recipe.detector,
         )
 
     def _levels_report(self, scene: Scene, gain: float) -> dict[str, float]:

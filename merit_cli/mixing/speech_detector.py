@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from merit_cli.audio.levels import LevelName, speech_power
 from merit_cli.audio.powers import ActiveLevel, Samples, mean_power
 from merit_cli.audio.vad import vad_level
 from merit_cli.errors import BadData, Unavailable, unknown_name
@@ -55,6 +56,18 @@ def detected_level(samples: Samples, sample_rate: int, *, detector: DetectorName
     if not speech.any():
         return ActiveLevel(mean_power(samples), 0.0)
     return ActiveLevel(mean_power(samples[speech]), float(speech.mean()))
+
+
+def detected_power(samples: Samples, sample_rate: int, level: LevelName, *, detector: DetectorName = "energy") -> float:
+    """Mean power of speech under a level definition; only ``vad`` listens to the detector.
+
+    Raises:
+        UsageError: There is no such detector.
+        Unavailable: ONNX Runtime is not installed, or the weights were not fetched.
+    """
+    if level == "vad":
+        return detected_level(samples, sample_rate, detector=detector).power
+    return speech_power(samples, sample_rate, level)
 
 
 def silero_probabilities(samples: Samples, sample_rate: int) -> npt.NDArray[np.float32]:

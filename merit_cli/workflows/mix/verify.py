@@ -171,6 +171,7 @@ class _Audit:
         self.achieved: list[float] = []
         self.errors_db: list[float] = []
         self.counts: Counter[str] = Counter()
+        self.unchecked: Counter[str] = Counter()
 
     def add(self, pair: Pair, report: PairReport) -> None:
         """One more pair."""
@@ -185,6 +186,7 @@ class _Audit:
         self.counts["claimed"] += pair.claimed_snr_db is not None
         self.counts["remade"] += bool(pair.remade)
         self.counts["lossy"] += report.sum_unchecked
+        self.unchecked[report.ratio_unchecked] += 1
 
     def summary(self) -> AuditSummary:
         """Everything, once all pairs are in."""
@@ -205,6 +207,9 @@ class _Audit:
     def _not_checked(self) -> Iterator[str]:
         if unclaimed := self.checked - self.counts["claimed"]:
             yield f"{unclaimed} of {self.checked} pairs claim no ratio: theirs was measured, not compared"
+        for reason, count in sorted(self.unchecked.items()):
+            if reason:
+                yield f"{count} pairs claim a ratio that was not checked: {reason}"
         if count := self.counts["remade"]:
             yield f"{count} pairs were distorted after they were mixed: their ratio can no longer be measured"
         if count := self.counts["lossy"]:
