@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from merit_cli.metrics.frames import defined_frames, frame_distances, trimmed_mean
+from merit_cli.metrics.frames import FRAME_RATES, defined_frames, frame_distances, trimmed_mean
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples
 
 BANDS_HZ = (
@@ -30,7 +30,6 @@ FWSSNR_MIN_DB, FWSSNR_MAX_DB = -10.0, 35.0
 WSS_FLOOR = 1e-10
 WSS_GLOBAL_DB, WSS_LOCAL_DB = 20.0, 1.0
 """Klatt 1982: how far under the highest peak, and under the nearest one, a band loses half its weight."""
-CRITICAL_BAND_RATES = (8000, 16000)
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -69,7 +68,7 @@ def fwssnr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
             values = (weights * 10.0 * np.log10(target**2 / error)).sum(axis=1) / weights.sum(axis=1)
         return np.asarray(np.clip(values, FWSSNR_MIN_DB, FWSSNR_MAX_DB))
 
-    values = defined_frames(frame_distances(clean, processed, sample_rate, distance), "fwssnr_db")
+    values = defined_frames(frame_distances("fwssnr_db", clean, processed, sample_rate, distance), "fwssnr_db")
     return float(values.mean())
 
 
@@ -109,7 +108,7 @@ def wss(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
         weight = (weights[0] + weights[1]) / 2.0
         return np.asarray((weight * (slopes[0] - slopes[1]) ** 2).sum(axis=1) / weight.sum(axis=1))
 
-    return trimmed_mean(frame_distances(clean, processed, sample_rate, distance))
+    return trimmed_mean(frame_distances("wss", clean, processed, sample_rate, distance))
 
 
 @lru_cache(maxsize=8)
@@ -167,7 +166,7 @@ FWSSNR_DB = MetricSpec(
     higher_is_better=True,
     range=(FWSSNR_MIN_DB, FWSSNR_MAX_DB),
     source="Hu and Loizou 2008; 25 bands to 3.6 kHz, weights of exponent .2, spectra of unit area",
-    sample_rates=CRITICAL_BAND_RATES,
+    sample_rates=FRAME_RATES,
 )
 WSS = MetricSpec(
     "wss",
@@ -177,5 +176,5 @@ WSS = MetricSpec(
     higher_is_better=False,
     range=(0.0, float("inf")),
     source="Klatt 1982; Hu and Loizou 2008; mean of the lowest 95 % of the frames",
-    sample_rates=CRITICAL_BAND_RATES,
+    sample_rates=FRAME_RATES,
 )

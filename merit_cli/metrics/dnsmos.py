@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from merit_cli.audio.snr import is_silent
 from merit_cli.errors import BadData, Unavailable
+from merit_cli.metrics.signal import check_rate
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples, refuse_missing_packages
 
 DNSMOS_RATE = 16000
@@ -124,8 +125,7 @@ def windows_of(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _check(samples: Samples, sample_rate: int) -> None:
-    if sample_rate != DNSMOS_RATE:
-        raise BadData(f"DNSMOS is not defined at {sample_rate} Hz", hint=f"defined at {DNSMOS_RATE} Hz")
+    check_rate("DNSMOS", sample_rate, (DNSMOS_RATE,))
     if samples.ndim != 1:
         raise BadData(f"the processed signal has shape {samples.shape} and must be mono")
     if samples.size < MIN_SECONDS * sample_rate:

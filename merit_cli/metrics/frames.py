@@ -11,9 +11,11 @@ from collections.abc import Callable
 import numpy as np
 
 from merit_cli.errors import BadData
-from merit_cli.metrics.signal import SSNR_FRAME_SECONDS, check_pair
+from merit_cli.metrics.signal import SSNR_FRAME_SECONDS, check_pair, check_rate
 from merit_cli.metrics.spec import FloatArray, Samples
 
+FRAME_RATES = (8000, 16000)
+"""The measures' orders and bands are fixed for these rates."""
 BLOCK_FRAMES = 256
 """Frames worked on at once: 1 MB of 16 kHz audio, which stays in the processor's cache and bounds the memory."""
 TRIMMED_SHARE = 0.95
@@ -23,12 +25,16 @@ FrameDistance = Callable[[FloatArray, FloatArray], FloatArray]
 """From windowed frames (T, L) of the reference and of the processed signal to a value each (T,)."""
 
 
-def frame_distances(clean: Samples, processed: Samples, sample_rate: int, distance: FrameDistance) -> FloatArray:
+def frame_distances(
+    name: str, clean: Samples, processed: Samples, sample_rate: int, distance: FrameDistance
+) -> FloatArray:
     """A distance for each frame (T,).
 
     Raises:
-        BadData: See `signal.check_pair`; the processed signal is all zeros; or one frame and one hop do not fit.
+        BadData: See `signal.check_pair`; the rate is neither 8000 nor 16000 Hz; the processed signal is all zeros;
+            or one frame and one hop do not fit.
     """
+    check_rate(name, sample_rate, FRAME_RATES)
     reference, estimate = check_pair(clean, processed)
     if not np.any(estimate):
         raise BadData("the processed signal is all zeros: its spectrum has no shape")

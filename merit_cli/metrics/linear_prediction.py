@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from merit_cli.metrics.frames import defined_frames, frame_distances, trimmed_mean
+from merit_cli.metrics.frames import FRAME_RATES, defined_frames, frame_distances, trimmed_mean
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples
 
 ORDER, NARROW_BAND_ORDER = 16, 10
@@ -43,7 +43,7 @@ def llr(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
         ratio = _error_energy(prediction(output), target) / _error_energy(prediction(target), target)
         return np.where(silent, np.nan, np.log(ratio))
 
-    return trimmed_mean(defined_frames(frame_distances(clean, processed, sample_rate, distance), "llr"))
+    return trimmed_mean(defined_frames(frame_distances("llr", clean, processed, sample_rate, distance), "llr"))
 
 
 def autocorrelations(frames: FloatArray, order: int) -> FloatArray:
@@ -92,5 +92,5 @@ LLR = MetricSpec(
     higher_is_better=False,
     range=(0.0, float("inf")),
     source="Hu and Loizou 2008, eq. 4; mean of the lowest 95 % of the frames, not limited to 2",
-    sample_rates=(8000, 16000),
+    sample_rates=FRAME_RATES,
 )

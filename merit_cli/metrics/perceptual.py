@@ -10,7 +10,7 @@ import numpy as np
 
 from merit_cli.errors import BadData
 from merit_cli.metrics.intelligibility import stoi_of
-from merit_cli.metrics.signal import check_pair
+from merit_cli.metrics.signal import check_pair, check_rate
 from merit_cli.metrics.spec import FloatArray, MetricSpec, Samples
 
 PESQ_MIN_SECONDS = 0.25
@@ -94,8 +94,7 @@ def _pesq(clean: Samples, processed: Samples, sample_rate: int, mode: str) -> fl
 
     reference, estimate = check_pair(clean, processed)
     rates = PESQ_WB.sample_rates if mode == "wb" else PESQ_NB.sample_rates
-    if sample_rate not in rates:
-        raise BadData(f"pesq_{mode} is not defined at {sample_rate} Hz", hint=f"defined at {rates}")
+    check_rate(f"pesq_{mode}", sample_rate, rates)
     if reference.size < PESQ_MIN_SECONDS * sample_rate:
         raise BadData(f"the signal of {reference.size} samples is too short for PESQ", hint="0.25 s at least")
     if not np.any(estimate):

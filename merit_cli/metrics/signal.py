@@ -45,6 +45,17 @@ def check_pair(clean: Samples, processed: Samples) -> tuple[FloatArray, FloatArr
     return np.asarray(clean, dtype=np.float64), np.asarray(processed, dtype=np.float64)
 
 
+def check_rate(name: str, sample_rate: int, sample_rates: tuple[int, ...]) -> None:
+    """Nothing, where the metric is defined at this rate.
+
+    Raises:
+        BadData: It is not.
+    """
+    if sample_rate not in sample_rates:
+        rates = ", ".join(map(str, sample_rates))
+        raise BadData(f"{name} is not defined at {sample_rate} Hz", hint=f"defined at {rates} Hz")
+
+
 def ssnr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> float:
     """Segmental SNR: mean over all frames of the frame's SNR clamped to [-10, 35] dB.
 

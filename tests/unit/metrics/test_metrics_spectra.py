@@ -128,7 +128,7 @@ def test_signals_that_are_never_there_together_are_refused() -> None:
 
 def test_blocks_do_not_change_the_frames() -> None:
     samples = np.random.default_rng(0).standard_normal(480 + 120 * (2 * BLOCK_FRAMES + 7) + 5)
-    energies = frame_distances(samples, samples, RATE, lambda first, _: np.asarray((first**2).sum(axis=1)))
+    energies = frame_distances("energy", samples, samples, RATE, lambda first, _: np.asarray((first**2).sum(axis=1)))
     window = 0.5 * (1 - np.cos(2 * np.pi * np.arange(1, 481) / 481))
     expected = [((samples[k * 120 : k * 120 + 480] * window) ** 2).sum() for k in range(2 * BLOCK_FRAMES + 7)]
     assert energies == pytest.approx(expected, rel=1e-12)
@@ -193,3 +193,10 @@ def test_an_output_of_zeros_is_refused_where_only_the_shape_counts(spec: MetricS
 @pytest.mark.parametrize("spec", [LSD_DB, MCD_DB], ids=lambda spec: spec.name)
 def test_an_output_of_zeros_is_as_far_as_the_floor(spec: MetricSpec) -> None:
     assert 0.0 < spec.compute(NOISE, np.zeros(RATE), sample_rate=RATE) < 60.0
+
+
+@pytest.mark.parametrize("spec", [FWSSNR_DB, WSS, LLR], ids=lambda spec: spec.name)
+def test_a_rate_that_the_measure_is_not_made_for_is_refused(spec: MetricSpec) -> None:
+    with pytest.raises(BadData, match=f"{spec.name} is not defined at 44100 Hz") as caught:
+        spec.compute(NOISE, NOISE, sample_rate=44100)
+    assert caught.value.hint == "defined at 8000, 16000 Hz"
