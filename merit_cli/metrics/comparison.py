@@ -23,6 +23,7 @@ from merit_cli.metrics.statistics import (
     Interval,
     Statistic,
     Units,
+    jackknife_error,
     mean_statistics,
     ratio_of_sums,
     unit_interval,
@@ -42,11 +43,13 @@ class Comparison:
         difference: First minus second.
         p_value: Two-sided, of exchanging the systems within whole speakers.
         note: Such as the smallest p that so few speakers allow.
+        detectable: Least true difference seen with power .8, see `detectable_difference`; None where it is unknown.
     """
 
     difference: Interval
     p_value: float
     note: str = ""
+    detectable: float | None = None
 
 
 def pair_by_id(
@@ -154,6 +157,25 @@ def sign_flip_p(
     return (1 + as_large) / (1 + num_drawn)
 
 
+def detectable_difference(
+    standard_error: float, degrees_of_freedom: float, *, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Least true difference that a two-sided t test of level ``alpha`` sees with probability ``power``.
+
+    (t(1 - alpha / 2) + t(power)) times the standard error of the paired difference, which for a mean over K
+    equal clusters is sd(differences of clusters) / sqrt(K).
+
+    Source: Bloom 1995, "Minimum detectable effects", eq. 1.
+
+    >>> round(detectable_difference(1.0, 23.0), 3)
+    2.926
+    """
+    from scipy.special import stdtrit
+
+    quantiles = stdtrit(degrees_of_freedom, np.array([1.0 - alpha / 2.0, power]))
+    return float(quantiles.sum() * standard_error)
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """P-values adjusted for their number, by name, in the given order.
 
@@ -204,4 +226,7 @@ def _compare(
     smallest = math.ldexp(1.0, 1 - units.num_units)
     kind = "utterances" if units.note else "clusters"
     note = f"{units.num_units} {kind} allow no p under {smallest:.3g}" if smallest > 0.05 else ""
-    return Comparison(interval, p_value, note)
+    detectable = None
+    if units.num_units > 1 and np.isfinite(error := jackknife_error(both, difference)):
+        detectable = detectable_difference(error, units.degrees_of_freedom)
+    return Comparison(interval, p_value, note, detectable)

@@ -7,16 +7,19 @@ them: 10 000 resamples of 100 000 rows take about a second.
 
 - 20 clusters or more: percentile bootstrap over clusters, its quantiles widened for the number of
   clusters (Hesterberg 2015, "What teachers should know about the bootstrap", sec. 5.3: alpha/2 becomes
-  Phi(-sqrt(K / (K - 1)) t)); the plain one covers too little.
-- 2 to 19: "few clusters", a t interval with K - 1 degrees of freedom around the value, its standard
-  error from leaving out one cluster at a time (Tukey 1958; Cameron and Miller 2015, sec. VI). For a
-  mean over equal clusters this is the t interval over the clusters' means.
+  Phi(-sqrt(K* / (K* - 1)) t)); the plain one covers too little.
+- 2 to 19: "few clusters", a t interval around the value, its standard error from leaving out one
+  cluster at a time (Tukey 1958; Cameron and Miller 2015, sec. VI). For a mean over equal clusters this
+  is the t interval over the clusters' means.
+- Both count K* = (sum of n)^2 / sum of n^2 clusters, n their numbers of rows (Kish 1965, sec. 11.7): K
+  where they are equal. Student's t has K* - 1 degrees of freedom. With K, intervals over clusters of 2 to
+  30 rows covered down to 93 % (recipes/benchmarks/evaluate.md has the table of what they cover).
 - One cluster, or no speakers known: the same over utterances, and the note says so.
 
-Seeds of training are no rows: give each its own trailing axis in the sufficient statistics and let
-the statistic average over it.
+Seeds of training are no rows: they are a second factor, see `seeds`.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -68,6 +71,20 @@ class Units:
     num_units: int
     num_clusters: int
     note: str = ""
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """K* - 1 of this module's rule; 1 at least.
+
+        >>> units_of(["a", "a", "b", "b", "c", "c"]).degrees_of_freedom
+        2.0
+        """
+        sizes = np.bincount(self.codes, minlength=self.num_units).astype(np.float64)
+        return max(1.0, float(sizes.sum() ** 2 / np.sum(sizes**2)) - 1.0)
+
+    def widened(self, critical: float) -> float:
+        """A point of Student's t for a bootstrap, whose spread is that of K* clusters divided by K* and not K* - 1."""
+        return critical * math.sqrt(1.0 + 1.0 / self.degrees_of_freedom)
 
 
 def units_of(clusters: Sequence[str]) -> Units:
@@ -166,10 +183,13 @@ def unit_interval(
         raise BadData("the score is undefined on these rows", hint="a class it needs does not occur")
     if units.num_units < 2:
         return Interval(value, None, None, units.num_clusters, "no interval", _join(units.note, "one utterance"))
+    critical = critical_t(units.degrees_of_freedom, confidence)
     if units.num_units >= FEW_CLUSTERS:
-        interval = _bootstrap(sufficient, statistic, value, seed=seed, wanted=num_resamples, confidence=confidence)
+        interval = _bootstrap(
+            sufficient, statistic, value, critical=units.widened(critical), seed=seed, wanted=num_resamples
+        )
     else:
-        interval = _jackknife_t(sufficient, statistic, value, confidence=confidence)
+        interval = _jackknife_t(sufficient, statistic, value, critical=critical)
         few = "few clusters" if not units.note else "few utterances"
         interval = replace(interval, note=_join(few, interval.note))
     kind = "utterances" if units.note else "clusters"
@@ -177,18 +197,29 @@ def unit_interval(
     return replace(interval, num_clusters=units.num_clusters, method=f"{interval.method} over {kind}", note=note)
 
 
+def critical_t(degrees_of_freedom: float, confidence: float = 0.95) -> float:
+    """Two-sided point of Student's t.
+
+    >>> round(critical_t(4.0), 3)
+    2.776
+    """
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
+    return float(stdtrit(degrees_of_freedom, (1.0 + confidence) / 2.0))
+
+
 def _bootstrap(
-    sufficient: FloatArray, statistic: Statistic, value: float, *, seed: int, wanted: int, confidence: float
+    sufficient: FloatArray, statistic: Statistic, value: float, *, critical: float, seed: int, wanted: int
 ) -> Interval:
-    from scipy.stats import norm, t
+    from scipy.special import ndtr
 
     num_units = len(sufficient)
     num_resamples = int(min(wanted, max(MIN_RESAMPLES, MAX_DRAWS // num_units)))
     values = statistic(resampled_sums(sufficient, num_resamples, np.random.default_rng(seed)))
     defined = values[np.isfinite(values)]
     note = "" if defined.size == values.size else f"undefined in {values.size - defined.size} resamples, left out"
-    critical = np.sqrt(num_units / (num_units - 1)) * t.ppf((1.0 + confidence) / 2.0, num_units - 1)
-    low, high = np.quantile(defined, [norm.cdf(-critical), norm.cdf(critical)])
+    share = float(ndtr(-critical))
+    low, high = np.quantile(defined, [share, 1.0 - share])
     return Interval(value, float(low), float(high), num_units, f"bootstrap of {num_resamples} resamples", note)
 
 
@@ -206,17 +237,23 @@ def resampled_sums(sufficient: FloatArray, num_resamples: int, rng: np.random.Ge
     return sums.reshape(num_resamples, *sufficient.shape[1:])
 
 
-def _jackknife_t(sufficient: FloatArray, statistic: Statistic, value: float, *, confidence: float) -> Interval:
-    from scipy.stats import t
+def jackknife_error(sufficient: FloatArray, statistic: Statistic) -> float:
+    """Standard error of a statistic of summed units (K, ...), leaving out one unit at a time; NaN where undefined.
 
+    Source: Tukey 1958.
+    """
     num_units = len(sufficient)
     left_out = statistic(sufficient.sum(axis=0) - sufficient)
-    method = f"jackknife t interval of {num_units - 1} degrees of freedom"
-    if not np.isfinite(left_out).all():
+    return float(np.sqrt((num_units - 1) / num_units * np.sum((left_out - left_out.mean()) ** 2)))
+
+
+def _jackknife_t(sufficient: FloatArray, statistic: Statistic, value: float, *, critical: float) -> Interval:
+    num_units = len(sufficient)
+    error = jackknife_error(sufficient, statistic)
+    if not np.isfinite(error):
         return Interval(value, None, None, num_units, "no interval", "undefined where one is left out")
-    error = np.sqrt((num_units - 1) / num_units * np.sum((left_out - left_out.mean()) ** 2))
-    reach = float(t.ppf((1.0 + confidence) / 2.0, num_units - 1) * error)
-    return Interval(value, value - reach, value + reach, num_units, method)
+    reach = critical * error
+    return Interval(value, value - reach, value + reach, num_units, "jackknife t interval")
 
 
 def _within(interval: Interval, bounds: tuple[float, float]) -> Interval:
