@@ -1,34 +1,18 @@
-"""Plots as SVG text: curves with intervals, confusion matrices, spectrograms.
-
-Colours are written as CSS variables of the page (``--ink``, ``--line-1`` ...), so that one picture
-serves a light and a dark page. matplotlib is imported when the first plot is drawn.
-"""
+"""Plots as SVG text: curves with intervals, confusion matrices, spectrograms."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from merit_cli.reports.canvas import FAINT, INK, LINES, ink, new_figure, to_svg
 from merit_cli.reports.report import Cell, Confusion, Curve, Series
 from merit_cli.reports.tables import format_number
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-INK, FAINT = "#010101", "#020202"
-LINES = ("#030301", "#030302", "#030303", "#030304", "#030305", "#030306")
-_VARIABLES = {INK: "var(--ink)", FAINT: "var(--rule)"} | {
-    colour: f"var(--line-{number})" for number, colour in enumerate(LINES, start=1)
-}
-"""Stand-ins drawn by matplotlib, to the CSS variable each becomes."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 FLOOR_DB = -80.0
 """Lowest level in a spectrogram, re the loudest bin of the three pictures."""
@@ -41,7 +25,7 @@ def draw_curve(curve: Curve) -> str:
     xs = sorted({point.x for series in curve.series for point in series.points})
     if len(xs) < 2:
         return _draw_rows(curve)
-    figure, axes = _new_figure(5.4, 3.1)
+    figure, axes = new_figure(5.4, 3.1)
     count = len(curve.series)
     step = min(right - left for left, right in pairwise(xs))
     for place, series in enumerate(curve.series):
@@ -53,12 +37,12 @@ def draw_curve(curve: Curve) -> str:
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False, labelcolor=INK, fontsize=9)
-    return _to_svg(figure, describe_curve(curve))
+    return to_svg(figure, describe_curve(curve))
 
 
 def _draw_rows(curve: Curve) -> str:
     """One row a series, the value along the x axis."""
-    figure, axes = _new_figure(5.4, 0.9 + 0.32 * len(curve.series))
+    figure, axes = new_figure(5.4, 0.9 + 0.32 * len(curve.series))
     for place, series in enumerate(curve.series):
         cells = [(float(place), point.cell) for point in series.points if point.cell.mean is not None]
         axes.errorbar(_means(cells), [x for x, _ in cells], xerr=_reaches(cells), **_look(series))
@@ -67,7 +51,7 @@ def _draw_rows(curve: Curve) -> str:
     axes.tick_params(axis="y", length=0, labelsize=9)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
-    return _to_svg(figure, describe_curve(curve))
+    return to_svg(figure, describe_curve(curve))
 
 
 def _means(cells: Sequence[tuple[float, Cell]]) -> FloatArray:
@@ -110,7 +94,7 @@ def draw_confusion(confusion: Confusion) -> str:
     counts = np.array(confusion.counts, dtype=float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
     size = len(confusion.labels)
-    figure, axes = _new_figure(1.9 + 0.62 * size, 1.35 + 0.5 * size)
+    figure, axes = new_figure(1.9 + 0.62 * size, 1.35 + 0.5 * size)
     for row, column in np.ndindex(*counts.shape):
         share = shares[row, column]
         axes.add_patch(_tile(row, column, share))
@@ -121,7 +105,7 @@ def draw_confusion(confusion: Confusion) -> str:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return _to_svg(figure, f"Confusion matrix, {confusion.title}. {confusion.caption}")
+    return to_svg(figure, f"Confusion matrix, {confusion.title}. {confusion.caption}")
 
 
 def _tile(row: int, column: int, share: float) -> Any:  # matplotlib's own patch type, imported late
@@ -138,7 +122,7 @@ def draw_spectrograms(panels: Sequence[tuple[str, FloatArray]], sample_rate: int
         sample_rate: Of all of them, in Hz.
         title: Says of what, in the text alternative.
     """
-    figure, first = _new_figure(5.6, 0.75 + 1.15 * len(panels))
+    figure, first = new_figure(5.6, 0.75 + 1.15 * len(panels))
     figure.delaxes(first)
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     pictures = [power_db(samples, sample_rate) for _, samples in panels]
@@ -156,14 +140,14 @@ def draw_spectrograms(panels: Sequence[tuple[str, FloatArray]], sample_rate: int
         )
         axes.set(ylabel="Hz")
         axes.set_title(name, loc="left", fontsize=9, color=INK, pad=3)
-        _ink(axes)
+        ink(axes)
     all_axes[-1].set_xlabel("time (s)")
     bar = figure.colorbar(image, ax=list(all_axes), pad=0.015, aspect=30)
     bar.set_label("dB re loudest bin", color=INK, fontsize=9)
-    _ink(bar.ax)
+    ink(bar.ax)
     bar.outline.set_visible(False)
     names = ", ".join(name for name, _ in panels)
-    return _to_svg(figure, f"Spectrograms of {title}: {names}; frequency in Hz over time in s, level in dB.")
+    return to_svg(figure, f"Spectrograms of {title}: {names}; frequency in Hz over time in s, level in dB.")
 
 
 def power_db(samples: FloatArray, sample_rate: int, *, max_frames: int = 320) -> npt.NDArray[np.float64]:
@@ -178,47 +162,3 @@ def power_db(samples: FloatArray, sample_rate: int, *, max_frames: int = 320) ->
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     spectrum = np.abs(np.fft.rfft(frames * np.hanning(window), axis=1)) ** 2
     return np.asarray(10.0 * np.log10(spectrum.T + 1e-10))
-
-
-def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    _ink(axes)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure, axes
-
-
-def _ink(axes: Axes) -> None:
-    """Draw an axes' frame and words in the page's own colours."""
-    axes.set_facecolor("none")
-    axes.tick_params(colors=INK, labelsize=8, width=0.6)
-    axes.xaxis.label.set(color=INK, fontsize=9)
-    axes.yaxis.label.set(color=INK, fontsize=9)
-    for spine in axes.spines.values():
-        spine.set(edgecolor=INK, linewidth=0.6)
-
-
-def _to_svg(figure: Figure, description: str) -> str:
-    """The figure as an ``<svg>`` element with a description: themed, scalable, without date or stray ids."""
-    import matplotlib
-
-    buffer = io.StringIO()
-    figure.patch.set_visible(False)
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": description, "font.family": "sans-serif"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for stand_in, variable in _VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
-    for useless in (r"<metadata>.*?</metadata>", r"<style.*?</style>", r" ?font-family: [^;\"]*;?"):
-        svg = re.sub(useless, "", svg, flags=re.DOTALL)
-    used = set(re.findall(r"#(\w+)", svg))
-    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", svg)
-    label = html.escape(description, quote=True)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

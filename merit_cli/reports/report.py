@@ -120,6 +120,67 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """One metric over two groupings at once.
+
+    Args:
+        title: A few words.
+        caption: What the numbers are.
+        row_label: What the rows are, such as ``noise class``.
+        column_label: What the columns are, with its unit.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        cells: By row and column; None where no item falls there.
+        higher_is_better: Which end is good; None for plain facts.
+    """
+
+    title: str
+    caption: str
+    row_label: str
+    column_label: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[Cell | None, ...], ...]
+    higher_is_better: bool | None = None
+
+
+@dataclass(frozen=True)
+class PlanePoint:
+    """One place in a plane: a system under one condition, such as ``-5 dB``."""
+
+    name: str
+    condition: str
+    x: Cell
+    y: Cell
+    strong: bool = False
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two metrics against each other; both labels carry their unit."""
+
+    title: str
+    caption: str
+    x_label: str
+    y_label: str
+    points: tuple[PlanePoint, ...]
+
+
+@dataclass(frozen=True)
+class Items:
+    """Every utterance with its facts and values, to be sorted and searched.
+
+    Args:
+        columns: Of the rows; the first is the id.
+        rows: Text, numbers, or None where a value could not be had.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+
+
+@dataclass(frozen=True)
 class Clip:
     """A named piece of audio; ``path`` is relative to the report's folder."""
 
@@ -169,6 +230,10 @@ class Report:
         confusions: One per condition.
         examples: Worst and typical utterances.
         provenance: Name to value: command, versions, fingerprints.
+        heat_maps: Such as a metric by noise class and SNR.
+        planes: Such as enhancement against emotion.
+        routing: What the experts of a routed model did.
+        items: Every utterance; None where they are not listed.
     """
 
     title: str
@@ -180,6 +245,10 @@ class Report:
     confusions: tuple[Confusion, ...] = ()
     examples: tuple[Example, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    heat_maps: tuple[HeatMap, ...] = ()
+    planes: tuple[Plane, ...] = ()
+    routing: tuple[HeatMap | Curve, ...] = ()
+    items: Items | None = None
 
 
 _ADAPTER: TypeAdapter[Report] = TypeAdapter(Report)
