@@ -78,7 +78,8 @@ class Utterance:
         """The utterance in a manifest line.
 
         Raises:
-            BadData: A required key is missing, a key is unknown or a value has the wrong type.
+            BadData: A required key is missing, a key is unknown, a value has the wrong type, or a file named
+                after the id would lie outside of its folder.
         """
         values = dict(line)
         known = {spec.name for spec in fields(cls)}
@@ -103,6 +104,8 @@ class Utterance:
             or not isinstance(made.sample_rate, int)
         ):
             raise BadData("id must be text, num_samples and sample_rate whole numbers", place=place)
+        if made.id.startswith("/") or "\0" in made.id or (".." in made.id and ".." in made.id.split("/")):
+            raise BadData(f"the id {made.id!r} leads out of the output folder", place=place, hint="ids name files")
         return made
 
 

@@ -39,6 +39,8 @@ def test_paths_are_relative_so_that_a_corpus_can_be_moved(tmp_path: Path) -> Non
         ({"id": "a", "audio": "a.wav", "sample_rate": 16000, "num_samples": 1, "speeker": "x"}, "speeker"),
         ({"id": "a", "audio": "a.wav", "sample_rate": "16k", "num_samples": 1}, "whole numbers"),
         ({"id": "a", "audio": "a.wav", "sample_rate": 16000, "num_samples": 1, "mixture": {"snr": 1}}, "snr"),
+        ({"id": "../a", "audio": "a.wav", "sample_rate": 16000, "num_samples": 1}, "leads out"),
+        ({"id": "/a", "audio": "a.wav", "sample_rate": 16000, "num_samples": 1}, "leads out"),
     ],
 )
 def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: dict[str, object], words: str) -> None:
