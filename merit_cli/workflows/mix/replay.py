@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from merit_cli.config.load import read_yaml
+from merit_cli.config.load import read_yaml, validated
 from merit_cli.errors import BadData, NoInput
 from merit_cli.io.hashing import sha256_of_file
 from merit_cli.manifests.inputs import read_inputs
@@ -110,8 +109,7 @@ def _recipe_beside(manifest: Path) -> MixRecipe:
     path = manifest.parent / "recipe.yaml"
     if not path.exists():
         raise NoInput("the recipe of the mix is missing", place=str(path), hint="keep recipe.yaml beside the manifest")
-    tree: Mapping[str, Any] = read_yaml(path)  # Any: whatever stands in the YAML
-    return MixRecipe.model_validate(dict(tree))
+    return validated(MixRecipe, read_yaml(path), place=str(path))
 
 
 def _check_all_there(

@@ -166,6 +166,14 @@ def test_a_replay_without_its_sources_says_what_to_name(tmp_path: Path, whole: P
         plan_replay(whole, [speech_folder], [])
 
 
+def test_a_replay_under_a_recipe_with_an_unknown_key_names_it(whole: Path) -> None:
+    with (whole / "recipe.yaml").open("a") as recipe:
+        recipe.write("sedd: 3\n")
+    with pytest.raises(UsageError, match="unknown key 'sedd'") as caught:
+        plan_replay(whole, [], [])
+    assert "'seed'" in caught.value.hint
+
+
 def kill_and_finish(command: list[str], output: Path, at_lines: int) -> bool:
     """Kill the command once its ledger has so many lines, then run it to its end; whether it was still running."""
     victim = subprocess.Popen([*command, str(output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
