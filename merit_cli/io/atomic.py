@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +21,9 @@ _NO_WAY = {
     errno.EROFS: "is on a read-only file system",
 }
 
-
-_TEMPORARY = re.compile(r"\..*\.(\d+)\.tmp(\.\w+)?")
+_TEMPORARY = re.compile(r"\..*\.([\w-]+)\.(\d+)\.tmp(\.\w+)?")
+_STEM_BYTES = 120
+"""Of a temporary name; with the longest host name it stays below the 255 bytes that file systems allow."""
 
 
 def cannot_write(path: Path, error: OSError) -> Unavailable:
@@ -51,13 +53,14 @@ def make_folder(path: Path) -> Path:
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its name when the block ends well.
 
-    The temporary name keeps the suffix, because writers choose the format by it.
+    The temporary name keeps the suffix, because writers choose the format by it, and holds host and
+    process, because jobs on several machines may write into one folder.
 
     Raises:
         Unavailable: The folder is not writable or the disk is full.
     """
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.stem[:80]}.{os.getpid()}.tmp{path.suffix}")  # see _TEMPORARY
+    temporary = _temporary_beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -67,16 +70,30 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _temporary_beside(path: Path) -> Path:
+    """A name that no other living process uses; see _TEMPORARY."""
+    stem = os.fsencode(path.stem)[:_STEM_BYTES].decode("utf-8", errors="ignore")
+    return path.with_name(f".{stem}.{_host()}.{os.getpid()}.tmp{path.suffix}")
+
+
+def _host() -> str:
+    """This machine's name without what may not stand in a file name."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname()) or "localhost"
+
+
 def is_temporary(path: Path) -> bool:
     """Whether the name is one that `atomic_path` gives to what is not yet whole."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Remove what killed processes left half-written below ``folder``; those of living ones stay."""
+    """Remove what killed processes of this machine left half-written below ``folder``.
+
+    Files of living processes stay, and those of other machines, where nobody here knows who lives.
+    """
     for path in folder.rglob(".*.tmp*"):
         match = _TEMPORARY.fullmatch(path.name)
-        if match and not Path("/proc", match[1]).exists():
+        if match and match[1] == _host() and not Path("/proc", match[2]).exists():
             path.unlink(missing_ok=True)
 
 

@@ -66,7 +66,7 @@ def start_at(path: Path, *, snr: int = 0) -> None:
 
 def test_a_shared_run_may_be_half_described_by_another_job(tmp_path: Path) -> None:
     (tmp_path / "o" / "shards").mkdir(parents=True)
-    (tmp_path / "o" / f".recipe.{os.getpid()}.tmp.yaml").touch()
+    (tmp_path / "o" / f".recipe.node-7.{os.getpid()}.tmp.yaml").touch()
     start_at(tmp_path / "o")
     assert open_at(tmp_path / "o", tmp_path).state == "resumed"
 
