@@ -146,7 +146,7 @@ def cluster_note(speakers: Sequence[str]) -> str:
     if count == 1:
         return "One speaker: intervals are over utterances only and say nothing of other speakers."
     return (
-        f"Few clusters: {count} speakers. Intervals are t intervals over speakers with {count - 1} degrees of freedom; "
+        f"Few clusters: {count} speakers. Intervals are t intervals over speakers; "
         "differences within them are not evidence."
     )
 
