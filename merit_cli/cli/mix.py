@@ -134,7 +134,7 @@ def mix(
     machine = make_machine(
         workers=workers, runs_dir=runs_dir, overwrite=overwrite, retry_failed=retry_failed, quiet=as_json
     )
-    speeches, noises = [speech] if speech else [], [noise] if noise else []
+    speeches, noises = ([] if typed is None else [typed] for typed in (speech, noise))
     if fixed := from_plan or replay:
         others = {"recipe": recipe, "set": overrides or None, "replay": replay if from_plan else None}
         _refuse_recipe(f"everything is fixed by {fixed}; it", {**flags, **others})

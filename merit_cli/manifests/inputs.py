@@ -45,6 +45,8 @@ def read_inputs(specs: Sequence[str | Path], *, name: str = "inputs") -> Inputs:
     cards: list[Card | None] = []
     contents: list[str] = []
     for spec in specs:
+        if spec == "":  # which a path takes for the working folder
+            raise NoInput(f"the name of the {name} is empty", hint="a shell variable may not be set")
         manifest = _as_manifest(Path(spec))
         if str(spec) == "-":
             text = sys.stdin.read()

@@ -80,6 +80,15 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, arguments: list[str],
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_argument_does_not_stand_for_the_sample(tmp_path: Path, sources: list[str], empty: int) -> None:
+    sources[empty] = ""
+    done = mix(*sources, "-o", "o", cwd=tmp_path)
+    assert done.returncode == 66
+    assert ("speech", "noise")[empty] in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_audit_that_finds_something_exits_4(tmp_path: Path, sources: list[str]) -> None:
     assert mix(*sources, "-o", "o", cwd=tmp_path).returncode == 0
     line = read_manifest(tmp_path / "o" / "manifest.jsonl")[0]

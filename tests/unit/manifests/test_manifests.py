@@ -56,6 +56,11 @@ def test_an_id_twice_is_refused(tmp_path: Path) -> None:
         read_manifest(tmp_path / "m.jsonl")
 
 
+def test_an_empty_name_is_not_the_working_folder() -> None:
+    with pytest.raises(NoInput, match="the name of the speech is empty"):
+        read_inputs([""], name="speech")
+
+
 def test_an_empty_manifest_is_no_input(tmp_path: Path) -> None:
     (tmp_path / "m.jsonl").touch()
     with pytest.raises(NoInput):
