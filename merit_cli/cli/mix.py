@@ -136,7 +136,8 @@ def mix(
     )
     speeches, noises = ([] if typed is None else [typed] for typed in (speech, noise))
     if fixed := from_plan or replay:
-        others = {"recipe": recipe, "set": overrides or None, "replay": replay if from_plan else None}
+        others: dict[str, object] = {"recipe": recipe, "set": overrides or None}
+        others |= {"replay": replay, "speech": speech, "noise": noise} if from_plan else {}
         _refuse_recipe(f"everything is fixed by {fixed}; it", {**flags, **others})
     if from_plan:
         plan = load_plan(from_plan)
@@ -149,7 +150,7 @@ def mix(
         _say_what_would_be_done(plan)
         return
     if plan_to:
-        save_plan(plan, plan_to)
+        save_plan(plan, plan_to, overwrite=overwrite)
         print_facts({"mixtures planned": plan.mixtures.num_mixtures})
         print_outcome(where=plan_to, next_command=f"merit mix --from-plan {plan_to}")
         return

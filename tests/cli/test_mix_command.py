@@ -64,6 +64,8 @@ def test_a_plan_is_written_rendered_and_replayed(tmp_path: Path, sources: list[s
     ("arguments", "words"),
     [
         (["--from-plan", "p.jsonl", "--snr", "3"], "goes without snr"),
+        (["speech", "--from-plan", "p.jsonl"], "goes without speech"),
+        (["--from-plan", "p.jsonl", "--replay", "o"], "goes without replay"),
         (["--verify", "o", "--replay", "o"], "goes without replay"),
         (["--level", "loud"], "level"),
         (["--distort", "codex"], "did you mean 'codec'"),

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from merit_cli.config.load import resolved
-from merit_cli.errors import BadData, MeritError, NoInput
+from merit_cli.errors import BadData, MeritError, NoInput, UsageError
 from merit_cli.io.hashing import hash_of_files
 from merit_cli.manifests.checks import check_identities
 from merit_cli.manifests.inputs import Inputs, read_inputs
@@ -88,10 +89,16 @@ def plan_mix(
     )
 
 
-def save_plan(plan: PlannedMix, path: Path) -> int:
+def save_plan(plan: PlannedMix, path: Path, *, overwrite: bool = False) -> int:
     """Write a plan to be rendered later; returns the number of mixtures.
 
+    Args:
+        plan: What to write.
+        path: Where.
+        overwrite: Another plan may stand there; what is no plan is never replaced.
+
     Raises:
+        UsageError: Something else stands there.
         Unavailable: The place cannot be written.
     """
     header = {
@@ -99,7 +106,20 @@ def save_plan(plan: PlannedMix, path: Path) -> int:
         "card": plan.card.model_dump(mode="json"),
         "inputs": dict(plan.inputs),
     }
+    if path.exists():
+        _refuse_other_file(path, header, overwrite=overwrite)
     return write_plan(path, plan.mixtures, header)
+
+
+def _refuse_other_file(path: Path, header: Mapping[str, Any], *, overwrite: bool) -> None:
+    try:
+        found = open_plan(path).header
+    except MeritError:
+        raise UsageError("the file exists and is not a plan", place=str(path), hint="choose another name") from None
+    differs = [key for key, value in header.items() if found.get(key) != value]
+    if differs and not overwrite:
+        hint = "choose another name, or pass --overwrite to throw that plan away"
+        raise UsageError(f"the file holds another plan; these differ: {', '.join(differs)}", place=str(path), hint=hint)
 
 
 def load_plan(path: Path) -> PlannedMix:

@@ -132,6 +132,25 @@ def test_a_plan_that_was_cut_short_is_refused(tmp_path: Path, speech_folder: Pat
         load_plan(path)
 
 
+def test_a_plan_replaces_no_other_file(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> None:
+    path = tmp_path / "plan.jsonl"
+    mine, other = (
+        plan_mix(RECIPE.model_copy(update={"seed": seed}), [speech_folder], [noise_folder], machine=Machine())
+        for seed in (0, 1)
+    )
+    save_plan(mine, path)
+    save_plan(mine, path)  # the same command again
+    kept = path.read_bytes()
+    with pytest.raises(UsageError, match="another plan; these differ: recipe"):
+        save_plan(other, path)
+    assert path.read_bytes() == kept
+    assert save_plan(other, path, overwrite=True) == 12
+    path.write_text('{"id": "a"}\n')
+    with pytest.raises(UsageError, match="is not a plan"):
+        save_plan(mine, path, overwrite=True)
+    assert path.read_text() == '{"id": "a"}\n'
+
+
 def test_a_replay_is_the_same_corpus(tmp_path: Path, whole: Path) -> None:
     run_mix(plan_replay(whole, [], []), output=tmp_path / "again", machine=Machine(workers=2))
     assert bytes_of(tmp_path / "again") == bytes_of(whole)
