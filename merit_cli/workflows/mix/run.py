@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -86,18 +87,16 @@ def run_mix(
     bad = plan.bad if shard is None or shard.number == 1 else {}
     if shard is not None:
         note_shard(run, shard, num_mixtures=plan.mixtures.num_mixtures, num_bad_inputs=len(bad))
-    ledger = Ledger.open(run.path / "ledger.jsonl")
-    before = len(ledger.with_status("done"))
-    for path, error in bad.items():
-        ledger.record(path, "failed", str(error))
-    for kind, utterances in zip(SOURCES, (plan.mixtures.speech(), plan.mixtures.noises()), strict=True):
-        write_manifest(root / "sources" / f"{kind}.jsonl", utterances)
-    started = time.perf_counter()
-    seconds = _render_all(plan, shard, root, ledger, machine)
-    elapsed = time.perf_counter() - started
-    summary = _finish(plan, shard, run, root, ledger, before, elapsed / seconds if seconds else None)
-    ledger.close()
-    return run, summary
+    with closing(Ledger.open(run.path / "ledger.jsonl")) as ledger:
+        before = len(ledger.with_status("done"))
+        for path, error in bad.items():
+            ledger.record(path, "failed", str(error))
+        for kind, utterances in zip(SOURCES, (plan.mixtures.speech(), plan.mixtures.noises()), strict=True):
+            write_manifest(root / "sources" / f"{kind}.jsonl", utterances)
+        started = time.perf_counter()
+        seconds = _render_all(plan, shard, root, ledger, machine)
+        elapsed = time.perf_counter() - started
+        return run, _finish(plan, shard, run, root, ledger, before, elapsed / seconds if seconds else None)
 
 
 def _part(plan: PlannedMix, shard: Shard | None) -> Iterator[list[PlannedMixture]]:

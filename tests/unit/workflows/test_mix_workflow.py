@@ -14,6 +14,8 @@ import soundfile
 
 from merit_cli.errors import CheckFailed, NoInput
 from merit_cli.io.audio_file import read_audio, write_audio
+from merit_cli.io.jsonl import LineWriter
+from merit_cli.io.ledger import Ledger
 from merit_cli.manifests.read_write import read_manifest, write_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
@@ -198,6 +200,26 @@ def test_a_channel_that_others_name_in_words_does_not_stand_for_one_of_the_file(
         rows.append(Utterance(f"{count}", tmp_path / f"{count}.wav", 16000, 8000, info={"channel": name}))
     write_manifest(tmp_path / "s.jsonl", rows)
     assert mix_into(tmp_path / "o", tmp_path / "s.jsonl", noise_folder, snr="0", channels="each").rendered == 3
+
+
+def test_a_run_that_breaks_off_closes_its_ledger(
+    tmp_path: Path, speech_folder: Path, noise_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Ledger] = []
+
+    def open_and_keep(path: Path) -> Ledger:
+        opened.append(ledger := Ledger(path, {}, LineWriter(path)))
+        return ledger
+
+    def fail(_job: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Ledger, "open", open_and_keep)
+    monkeypatch.setattr("merit_cli.workflows.mix.run.render", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        mix_into(tmp_path / "o", speech_folder, noise_folder, snr="0")
+    with pytest.raises(ValueError, match="closed file"):
+        opened[0].record("a", "done")
 
 
 def test_clean_bytes_do_not_depend_on_where_a_run_was_cut(tmp_path: Path, noise_folder: Path) -> None:
