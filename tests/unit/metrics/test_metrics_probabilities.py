@@ -135,6 +135,12 @@ def test_ece_by_a_loop_over_bins() -> None:
     assert float(ece(calibration_sums(truth, probabilities, units, 1)[0])) == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_bin_of_confidence_has_its_upper_edge() -> None:
+    probabilities = np.array([[0.6, 0.4], [0.61, 0.39]])  # 9/15 belongs to the bin below
+    sums = calibration_sums(np.array([0, 1]), probabilities, np.zeros(2, dtype=np.int64), 1)[0]
+    assert float(ece(sums)) == pytest.approx((0.4 + 0.61) / 2)
+
+
 def test_a_model_that_is_sure_and_right_is_calibrated() -> None:
     truth = np.arange(30) % 3
     assert float(ece(calibration_sums(truth, np.eye(3)[truth], np.zeros(30, dtype=np.int64), 1)[0])) == 0.0
