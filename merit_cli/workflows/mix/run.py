@@ -143,10 +143,17 @@ def _record(
     expected = plan.expected.get(planned.id)
     if expected is not None and expected.mixture != result.utterance.mixture:
         ledger.record(planned.id, "failed", "the replay does not repeat the mixture: a source has changed")
+        _remove_files(result.utterance)
         return 0.0
     data = {"line": result.utterance.to_line(root), "error_db": round(result.snr_error_db, 5)}
     ledger.record(planned.id, "done", result.remark, data)
     return result.utterance.duration
+
+
+def _remove_files(utterance: Utterance) -> None:
+    for path in (utterance.audio, utterance.clean, utterance.noise):
+        if path is not None:
+            path.unlink(missing_ok=True)
 
 
 def _finish(

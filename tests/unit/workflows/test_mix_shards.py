@@ -177,6 +177,8 @@ def test_a_replay_of_changed_speech_fails_instead_of_differing(tmp_path: Path, w
     finally:
         path.write_bytes(kept)
     assert (summary.rendered, summary.failed) == (9, 3)
+    for part in ("noisy", "clean", "noise"):  # nothing is left of those that failed
+        assert len(list((tmp_path / "o" / part).iterdir())) == 9
 
 
 def test_a_replay_without_its_sources_says_what_to_name(tmp_path: Path, whole: Path, speech_folder: Path) -> None:
