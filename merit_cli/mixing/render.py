@@ -19,6 +19,7 @@ from merit_cli.mixing.mixture import Mixed, Scene, Voice, mix, power_of_speech, 
 from merit_cli.mixing.noise_pools import noise_class
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
+from merit_cli.mixing.segments import SilentSource
 
 SNR_TOLERANCE_DB = 0.05
 """A written mixture further than this from its request is remarked on in the ledger."""
@@ -102,6 +103,12 @@ class _Bench:
             clean_power, speech, residual = scene.voice.power, scene.voice.heard_N, scene.pieces.sum_N * mixed.gain
         achieved = power_ratio_db(clean_power, noise_power(residual, recipe.sample_rate, recipe.level))
         error = abs(achieved - planned.snr_db)
+        if math.isinf(error):
+            self._take_back(paths)
+            lost = "noise" if achieved > 0.0 else "speech"
+            raise SilentSource(
+                f"at {planned.snr_db:g} dB the {lost} is lost below the steps of {recipe.encoding}", place=planned.id
+            )
         remark = (
             f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
         )
@@ -131,6 +138,11 @@ class _Bench:
         power = power_of_speech(back, recipe)
         self.clean = same, path, back, power
         return back, power
+
+    def _take_back(self, paths: dict[str, Path]) -> None:
+        for path in paths.values():
+            path.unlink(missing_ok=True)
+        self.clean = None
 
     def _record(self, planned: PlannedMixture, mixed: Mixed, scene: Scene, achieved: float, by_rms: float) -> Mixture:
         first, *more = (

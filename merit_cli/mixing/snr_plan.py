@@ -1,6 +1,7 @@
 """Which signal-to-noise ratios an utterance is mixed at, and their short spellings."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,6 +10,8 @@ from merit_cli.config.frozen import FrozenConfig
 from merit_cli.mixing.draws import Draws
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
+Ratio = Annotated[float, Field(ge=-100.0, le=100.0)]
+"""In dB; 24 bits span 144."""
 
 
 class SnrList(FrozenConfig):
@@ -21,7 +24,7 @@ class SnrList(FrozenConfig):
     """
 
     kind: Literal["list"] = "list"
-    values: tuple[float, ...] = Field(min_length=1)
+    values: tuple[Ratio, ...] = Field(min_length=1)
     order: Literal["grid", "random", "round_robin"] = "grid"
 
 
@@ -29,8 +32,8 @@ class SnrRange(FrozenConfig):
     """A ratio in dB drawn uniformly for each mixture."""
 
     kind: Literal["range"] = "range"
-    low: float
-    high: float
+    low: Ratio
+    high: Ratio
 
     @model_validator(mode="after")
     def _upwards(self) -> "SnrRange":
@@ -43,8 +46,8 @@ class SnrNormal(FrozenConfig):
     """A ratio in dB drawn from a normal distribution for each mixture."""
 
     kind: Literal["normal"] = "normal"
-    mean: float
-    std: float = Field(ge=0.0)
+    mean: Ratio
+    std: float = Field(ge=0.0, le=50.0)
 
 
 def parse_snr(value: Any) -> Any:  # Any: whatever stood in the YAML
@@ -64,6 +67,9 @@ def parse_snr(value: Any) -> Any:  # Any: whatever stood in the YAML
         return SnrList(values=(float(value),))
     if isinstance(value, list | tuple):
         return SnrList(values=tuple(value))
+    if isinstance(value, Mapping) and "kind" not in value:
+        kind = "range" if {"low", "high"} & set(value) else "normal" if {"mean", "std"} & set(value) else "list"
+        return {"kind": kind, **value}
     if not isinstance(value, str):
         return value
     text = value.replace(" ", "")
@@ -76,7 +82,7 @@ def parse_snr(value: Any) -> Any:  # Any: whatever stood in the YAML
     raise ValueError(f"cannot read the SNR {value!r}; write -5,0,5 or -5:10 or normal(5,2)")
 
 
-SnrPlan = Annotated[SnrList | SnrRange | SnrNormal, BeforeValidator(parse_snr)]
+SnrPlan = Annotated[SnrList | SnrRange | SnrNormal, Field(discriminator="kind"), BeforeValidator(parse_snr)]
 
 
 def num_ratios(plan: SnrPlan) -> int:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from merit_cli.errors import NoInput
 from merit_cli.manifests.checks import find_leaks
@@ -109,3 +110,25 @@ def test_a_noise_file_whose_channels_stand_in_two_splits_is_a_leak() -> None:
 def test_an_snr_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"SNR|range"):
         MixRecipe(snr=text)
+
+
+@pytest.mark.parametrize(
+    ("snr", "words"),
+    [
+        ("1000", "less than or equal to 100"),
+        ("-1000:0", "greater than or equal to -100"),
+        ("normal(0,1000)", "less than or equal to 50"),
+        ({"kind": "list", "values": [float("nan")]}, "finite"),
+    ],
+)
+def test_an_snr_that_no_file_can_hold_is_one_fault(snr: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=words) as caught:
+        MixRecipe(snr=snr)  # type: ignore[arg-type]
+    assert "snr" in {fault["loc"][0] for fault in caught.value.errors()}
+    assert len({fault["loc"][1:2] for fault in caught.value.errors()}) == 1
+
+
+@pytest.mark.parametrize("keys", [{"values": [5]}, {"low": 0, "high": 5}, {"mean": 0, "std": 5}])
+def test_the_kind_of_an_snr_is_known_by_its_keys(keys: dict[str, object]) -> None:
+    plan = MixRecipe(snr=keys).snr  # type: ignore[arg-type]
+    assert keys.keys() <= plan.model_dump().keys()
