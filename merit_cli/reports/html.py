@@ -1,4 +1,4 @@
-"""One self-contained HTML page from a report: no network, no script, every text escaped."""
+"""One self-contained HTML page from a report: no network, no script but the list's own, every text escaped."""
 
 import re
 from collections.abc import Iterable
@@ -6,15 +6,17 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
+from merit_cli.reports.html_items import SCRIPT_POLICY, items_section
 from merit_cli.reports.html_style import STYLE
+from merit_cli.reports.maps import draw_heat_map, draw_plane
 from merit_cli.reports.media import read_sounds, to_data_uri
 from merit_cli.reports.plots import draw_confusion, draw_curve, draw_spectrograms
-from merit_cli.reports.report import Cell, Column, Entry, Example, Headline, Report, Table
+from merit_cli.reports.report import Cell, Column, Entry, Example, Headline, HeatMap, Report, Table
 from merit_cli.reports.tables import format_count, format_interval, format_number
 
 MAX_BYTES_OF_EXAMPLES = 7_000_000
 """Examples beyond this are left out and counted, so that the page stays under 10 MB."""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
+_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; {SCRIPT_POLICY}"
 _ARROWS = {
     True: ' <span aria-hidden="true">↑</span>',
     False: ' <span aria-hidden="true">↓</span>',
@@ -33,8 +35,12 @@ def report_to_html(report: Report, folder: Path) -> str:
     sections = [
         ("tables", "Tables", "".join(_table(table) for table in report.tables)),
         ("curves", "Over signal-to-noise ratio", _curves(report)),
+        ("maps", "Condition by condition", _maps(report)),
+        ("planes", "Enhancement against emotion", _planes(report)),
         ("confusions", "Confusion", _confusions(report)),
+        ("routing", "What the experts did", _routing(report)),
         ("examples", "Listen and look", _examples(report.examples, folder)),
+        ("items", "All utterances", items_section(report.items) if report.items else ""),
     ]
     present = [(key, title, body) for key, title, body in sections if body]
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in present)
@@ -109,7 +115,15 @@ def _entry(entry: Entry, *, span: int = 0) -> str:
     kind = "count partial" if is_partial else "count"
     words = escape(entry.remark) or _minus(format_interval(entry))
     basis = f'{words} <span class="{kind}">{format_count(entry)}</span>'
-    return f'<td class="number">{_minus(format_number(entry.mean, entry.unit))}<span class="range">{basis}</span></td>'
+    value = f"{_minus(format_number(entry.mean, entry.unit))}{_mark(entry)}"
+    return f'<td class="number">{value}<span class="range">{basis}</span></td>'
+
+
+def _mark(cell: Cell) -> str:
+    """The mark with its meaning for those who hear the page."""
+    words = {"▲": "ahead", "▼": "behind"}.get(cell.mark, "")
+    label = f' role="img" aria-label="{words}"' if words else ""
+    return f'<span class="mark"{label}>{escape(cell.mark)}</span>' if cell.mark else ""
 
 
 def _minus(text: str) -> str:
@@ -118,12 +132,27 @@ def _minus(text: str) -> str:
 
 
 def _curves(report: Report) -> str:
-    drawn = (
-        f'<figure>{draw_curve(curve)}<figcaption><p class="caption">{escape(curve.title)}. {escape(curve.caption)}</p>'
-        "</figcaption></figure>"
-        for curve in report.curves
+    return _figures(_figure(draw_curve(curve), curve.title, curve.caption) for curve in report.curves)
+
+
+def _figure(picture: str, title: str, caption: str) -> str:
+    words = escape(_minus(f"{title}. {caption}"))
+    return f'<figure>{picture}<figcaption><p class="caption">{words}</p></figcaption></figure>'
+
+
+def _maps(report: Report) -> str:
+    return _figures(_figure(draw_heat_map(chart), chart.title, chart.caption) for chart in report.heat_maps)
+
+
+def _planes(report: Report) -> str:
+    return _figures(_figure(draw_plane(plane), plane.title, plane.caption) for plane in report.planes)
+
+
+def _routing(report: Report) -> str:
+    return _figures(
+        _figure(draw_heat_map(one) if isinstance(one, HeatMap) else draw_curve(one), one.title, one.caption)
+        for one in report.routing
     )
-    return _figures(drawn)
 
 
 def _confusions(report: Report) -> str:

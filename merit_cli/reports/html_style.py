@@ -15,7 +15,8 @@ STYLE = """
   }
 }
 * { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
+html { -webkit-text-size-adjust: 100%; }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
 body {
   margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
@@ -99,6 +100,22 @@ figcaption h3 { margin-top: 0; }
 .player { margin: .45rem 0; }
 .player span { display: block; font-size: .84rem; color: var(--quiet); }
 audio { width: 100%; height: 2.3rem; display: block; }
+.mark { padding-left: .15em; }
+section:not(.live) #items-list > p, section:not(.live) #items-more { display: none; }
+#items-search {
+  font: inherit; color: inherit; background: var(--sheet); border: 1px solid var(--quiet); border-radius: 4px;
+  padding: .2rem .5rem;
+}
+#items-table { font-size: .84rem; }
+#items-table td, #items-table tbody th { overflow-wrap: anywhere; min-width: 4rem; }
+#items-table button, #items-more { font: inherit; color: inherit; cursor: pointer; }
+#items-table button { all: unset; cursor: pointer; text-decoration: underline dotted; text-underline-offset: .2em; }
+#items-more { background: var(--sheet); border: 1px solid var(--quiet); border-radius: 4px; padding: .25rem .8rem; }
+[aria-sort="ascending"] button::after { content: " \\25B4"; }
+[aria-sort="descending"] button::after { content: " \\25BE"; }
+button:focus-visible, input:focus-visible, #items-table button:focus-visible {
+  outline: 2px solid var(--accent); outline-offset: 2px;
+}
 details { margin: 1rem 0; }
 summary { cursor: pointer; }
 .provenance { font-size: .84rem; display: grid; grid-template-columns: minmax(6rem, auto) 1fr; gap: .15rem 1.2rem; }
@@ -116,7 +133,7 @@ summary { cursor: pointer; }
   :root { --paper: #fff; --sheet: #fff; }
   body { font-size: 10.5pt; }
   .page { max-width: none; padding: 0; }
-  nav, audio, .skip { display: none; }
+  nav, audio, .skip, #items-list { display: none; }
   .scroll { overflow: visible; }
   figure, .example, .tile, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

@@ -31,7 +31,8 @@ def draw_curve(curve: Curve) -> str:
     for place, series in enumerate(curve.series):
         offset = (place - (count - 1) / 2) * 0.03 * step  # side by side, so that bars stay apart
         cells = [(point.x + offset, point.cell) for point in series.points if point.cell.mean is not None]
-        axes.errorbar([x for x, _ in cells], _means(cells), yerr=_reaches(cells), **_look(series))
+        values = [cell for _, cell in cells]
+        axes.errorbar([x for x, _ in cells], means(values), yerr=reaches(values), **_look(series))
     axes.set(xlabel=curve.x_label, ylabel=curve.y_label, xticks=xs)
     axes.set_xlim(xs[0] - 0.4 * step, xs[-1] + 0.4 * step)
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
@@ -45,7 +46,8 @@ def _draw_rows(curve: Curve) -> str:
     figure, axes = new_figure(5.4, 0.9 + 0.32 * len(curve.series))
     for place, series in enumerate(curve.series):
         cells = [(float(place), point.cell) for point in series.points if point.cell.mean is not None]
-        axes.errorbar(_means(cells), [x for x, _ in cells], xerr=_reaches(cells), **_look(series))
+        values = [cell for _, cell in cells]
+        axes.errorbar(means(values), [x for x, _ in cells], xerr=reaches(values), **_look(series))
     axes.set(xlabel=curve.y_label, ylim=(len(curve.series) - 0.5, -0.5))
     axes.set_yticks(range(len(curve.series)), [series.name for series in curve.series])
     axes.tick_params(axis="y", length=0, labelsize=9)
@@ -54,15 +56,16 @@ def _draw_rows(curve: Curve) -> str:
     return to_svg(figure, describe_curve(curve))
 
 
-def _means(cells: Sequence[tuple[float, Cell]]) -> FloatArray:
-    return np.array([cell.mean for _, cell in cells], dtype=float)
+def means(cells: Sequence[Cell]) -> FloatArray:
+    """The values of cells that have one, (number of cells,)."""
+    return np.array([cell.mean for cell in cells], dtype=float)
 
 
-def _reaches(cells: Sequence[tuple[float, Cell]]) -> FloatArray:
+def reaches(cells: Sequence[Cell]) -> FloatArray:
     """How far each interval reaches below and above its mean, (2, number of cells); 0 without one."""
-    lows = np.array([cell.mean if cell.low is None else cell.low for _, cell in cells], dtype=float)
-    highs = np.array([cell.mean if cell.high is None else cell.high for _, cell in cells], dtype=float)
-    return np.asarray(np.abs(np.vstack([_means(cells) - lows, highs - _means(cells)])))
+    lows = np.array([cell.mean if cell.low is None else cell.low for cell in cells], dtype=float)
+    highs = np.array([cell.mean if cell.high is None else cell.high for cell in cells], dtype=float)
+    return np.asarray(np.abs(np.vstack([means(cells) - lows, highs - means(cells)])))
 
 
 def _look(series: Series) -> dict[str, Any]:  # matplotlib's keywords

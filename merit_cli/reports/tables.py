@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from merit_cli.reports.report import Cell, Column, Confusion, Entry, Report, Table
 
-CSV_COLUMNS = ("table", "row", "column", "mean", "low", "high", "unit", "n_scored", "n_total", "text")
+CSV_COLUMNS = ("table", "row", "column", "mean", "low", "high", "unit", "n_scored", "n_total", "mark", "text")
 NOTHING = "–"
 
 
@@ -18,9 +18,13 @@ def format_number(value: float | None, unit: str = "") -> str:
     """
     if value is None:
         return NOTHING
-    decimals = {"dB": 2, "%": 1, "": 3}.get(unit, 2)
-    text = f"{value:.{decimals}f}"
+    text = f"{value:.{decimals_of(unit)}f}"
     return text.removeprefix("-") if float(text) == 0.0 else text
+
+
+def decimals_of(unit: str) -> int:
+    """Decimals that a unit deserves."""
+    return {"dB": 2, "%": 1, "": 3}.get(unit, 2)
 
 
 def format_interval(cell: Cell) -> str:
@@ -46,12 +50,13 @@ def format_count(cell: Cell) -> str:
 def format_entry(entry: Entry) -> str:
     """A cell on one line: value, interval, counts.
 
-    >>> format_entry(Cell(-1.5, -2.0, -1.0, "dB", 11, 12))
-    '-1.50 [-2.00, -1.00] (11/12)'
+    >>> format_entry(Cell(-1.5, -2.0, -1.0, "dB", 11, 12, mark="▼"))
+    '-1.50▼ [-2.00, -1.00] (11/12)'
     """
     if isinstance(entry, str):
         return entry
-    parts = (format_number(entry.mean, entry.unit), format_interval(entry), f"({format_count(entry)})")
+    value = format_number(entry.mean, entry.unit) + entry.mark
+    parts = (value, format_interval(entry), f"({format_count(entry)})")
     return " ".join(part for part in parts if part)
 
 
@@ -120,9 +125,9 @@ def _csv_rows(table: Table, row: tuple[Entry, ...]) -> Iterator[tuple[object, ..
     for index, (column, entry) in enumerate(zip(table.columns, row, strict=True)):
         if isinstance(entry, Cell):
             numbers = (entry.mean, entry.low, entry.high, entry.unit, entry.n_scored, entry.n_total)
-            yield (table.title, label, column.name, *numbers, "")
+            yield (table.title, label, column.name, *numbers, entry.mark, "")
         elif facts_only and index > 0:
-            yield (table.title, label, column.name, "", "", "", "", "", "", entry)
+            yield (table.title, label, column.name, *[""] * 7, entry)
 
 
 def _is_text(table: Table, index: int) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from merit_cli.errors import BadData, NoInput
 from merit_cli.io.atomic import write_json, write_text
+from merit_cli.reports.latex import report_to_latex
 from merit_cli.reports.report import Report, report_from_data, report_to_data
 from merit_cli.reports.tables import report_to_csv, report_to_markdown
 
@@ -12,7 +13,7 @@ REPORT_NAME = "report"
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write ``report.json``, ``.csv``, ``.md`` and ``.html`` into ``folder``; returns the page's path.
+    """Write ``report.json``, ``.csv``, ``.md``, ``.tex`` and ``.html`` into ``folder``; returns the page's path.
 
     Raises:
         Unavailable: The folder cannot be written.
@@ -22,6 +23,7 @@ def write_report(report: Report, folder: Path) -> Path:
     write_json(folder / f"{REPORT_NAME}.json", report_to_data(report))
     write_text(folder / f"{REPORT_NAME}.csv", report_to_csv(report))
     write_text(folder / f"{REPORT_NAME}.md", report_to_markdown(report))
+    write_text(folder / f"{REPORT_NAME}.tex", report_to_latex(report))
     page = folder / f"{REPORT_NAME}.html"
     write_text(page, report_to_html(report, folder))
     return page

@@ -6,11 +6,23 @@ from dataclasses import replace
 from merit_cli.manifests.read_write import Card
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.spec import MetricSpec
-from merit_cli.reports.report import Cell, Column, Curve, Entry, Headline, Point, Report, Series, Table
+from merit_cli.reports.report import (
+    Cell,
+    Column,
+    Curve,
+    Entry,
+    Headline,
+    Plane,
+    PlanePoint,
+    Point,
+    Report,
+    Series,
+    Table,
+)
 from merit_cli.reports.tables import format_number
 from merit_cli.workflows.evaluate.cells import cluster_note, interval_basis, num_speakers, quote
 from merit_cli.workflows.evaluate.contrasts import MARKS, Contrast, Field, Split, field_cell
-from merit_cli.workflows.evaluate.groups import GROUPINGS, format_value, split_by
+from merit_cli.workflows.evaluate.groups import GROUPINGS, format_value, label_of, split_by
 
 VERDICT_WORDS = {
     "ahead": "helps",
@@ -38,6 +50,7 @@ def comparison_report(field: Field, together: Split, splits: Sequence[Split], *,
         headlines=tuple(Headline(f"{one.system}: {one.spec.name}", one.cell, (one.verdict,)) for one in whole[:6]),
         tables=tuple(tables),
         curves=tuple(_curves(field)),
+        planes=tuple(_planes(field)),
     )
 
 
@@ -146,6 +159,30 @@ def _notes(field: Field, whole: Sequence[Contrast], card: Card) -> Iterator[str]
     yield from (f"{note[0].upper()}{note[1:]}." for note in sorted(smallest))
 
 
+def _planes(field: Field) -> Iterator[Plane]:
+    """Enhancement against emotion, where both were scored: a point for each system and SNR."""
+    by_kind = {spec.kind: spec for spec in reversed(field.specs)}  # the first of each kind
+    across, up = by_kind.get("signal"), by_kind.get("classification")
+    if across is None or up is None:
+        return
+    groups = split_by(field.utterances, GROUPINGS["snr"]) or [("all", list(field.utterances))]
+    points = tuple(
+        PlanePoint(
+            name,
+            f"{format_value(value)} dB" if value != "all" else "",
+            field_cell(field, name, across, part),
+            field_cell(field, name, up, part),
+            strong=name != field.baseline,
+            number=number,
+        )
+        for number, name in enumerate(field.systems)
+        for value, part in groups
+        if field.has(name, across) and field.has(name, up)
+    )
+    caption = f"Crosses are 95 % intervals over {interval_basis([one.speaker for one in field.utterances])}."
+    yield Plane(f"{up.name} over {across.name}", caption, label_of(across), label_of(up), points)
+
+
 def _curves(field: Field) -> Iterator[Curve]:
     groups = split_by(field.utterances, GROUPINGS["snr"])
     basis = interval_basis([one.speaker for one in field.utterances])
@@ -156,5 +193,4 @@ def _curves(field: Field) -> Iterator[Curve]:
                 cells = [(float(snr_db), field_cell(field, name, spec, part)) for snr_db, part in groups]
                 points = tuple(Point(snr_db, cell) for snr_db, cell in cells if cell.mean is not None)
                 lines.append(Series(name, points, strong=name != field.baseline, number=number))
-        label = f"{spec.name} ({spec.unit})" if spec.unit else spec.name
-        yield Curve(spec.name, f"95 % interval over {basis}.", "SNR (dB)", label, tuple(lines))
+        yield Curve(spec.name, f"95 % interval over {basis}.", "SNR (dB)", label_of(spec), tuple(lines))

@@ -7,7 +7,7 @@ from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.spec import MetricSpec
 from merit_cli.reports.report import Cell, Column, Curve, Entry, Point, Series, Table
 from merit_cli.workflows.evaluate.cells import difference_cell, interval_basis, mean_cell, num_speakers
-from merit_cli.workflows.evaluate.groups import GROUPINGS, Grouping, by_stationarity, format_value, split_by
+from merit_cli.workflows.evaluate.groups import GROUPINGS, Grouping, by_stationarity, format_value, label_of, split_by
 from merit_cli.workflows.evaluate.scores import BASELINES, BLIND_TO_GAIN, GAIN, NOISY, ZERO, ScoreBook, best_gain
 
 
@@ -129,11 +129,10 @@ def enhancement_curves(scored: Scored, utterances: Sequence[Utterance]) -> tuple
     basis = interval_basis([one.speaker for one in members])
     curves = []
     for spec in scored.metrics if groups else ():
-        label = f"{spec.name} ({spec.unit})" if spec.unit else spec.name
         series = tuple(line for line in _lines(scored, spec, groups) if line.points)
         where = f" at {format_value(groups[0][0])} dB SNR" if len(groups) == 1 else ""
         caption = f"Mean and 95 % interval over {basis}."
-        curves.append(Curve(f"{spec.name}, {kind}{where}", caption, "SNR (dB)", label, series))
+        curves.append(Curve(f"{spec.name}, {kind}{where}", caption, "SNR (dB)", label_of(spec), series))
     return tuple(curve for curve in curves if curve.series)
 
 

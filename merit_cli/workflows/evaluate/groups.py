@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from merit_cli.errors import UsageError, unknown_name
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.metrics.spec import MetricSpec
 
 Value = str | float
 STATIONARY = "stationary"
@@ -92,6 +93,11 @@ def format_value(value: Value) -> str:
     ('-5', 'rain')
     """
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def label_of(spec: MetricSpec) -> str:
+    """A metric with its unit, as axes show it."""
+    return f"{spec.name} ({spec.unit})" if spec.unit else spec.name
 
 
 def parse_names(text: str, *, place: str) -> tuple[str, ...]:

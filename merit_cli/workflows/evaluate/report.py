@@ -10,7 +10,9 @@ from merit_cli.workflows.evaluate.cells import cluster_note
 from merit_cli.workflows.evaluate.emotion import emotion_confusions, emotion_curves, emotion_tables
 from merit_cli.workflows.evaluate.enhancement import enhancement_curves, enhancement_tables
 from merit_cli.workflows.evaluate.examples import choose_examples
+from merit_cli.workflows.evaluate.figures import heat_maps, item_list, planes
 from merit_cli.workflows.evaluate.findings import Findings
+from merit_cli.workflows.evaluate.routing import routing_pictures
 from merit_cli.workflows.evaluate.sentences import emotion_sentences, enhancement_sentences, headlines
 from merit_cli.workflows.evaluate.summary import failures
 
@@ -50,6 +52,10 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
         confusions=emotion_confusions(classified) if classified else (),
         examples=choose_examples(findings, folder=folder, count=num_examples),
         provenance=_provenance(findings, folder),
+        heat_maps=heat_maps(findings),
+        planes=planes(findings),
+        routing=routing_pictures(material.model_run),
+        items=item_list(findings),
     )
 
 
