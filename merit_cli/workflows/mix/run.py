@@ -99,24 +99,26 @@ def run_mix(
         return run, _finish(plan, shard, run, root, ledger, before, elapsed / seconds if seconds else None)
 
 
-def _part(plan: PlannedMix, shard: Shard | None) -> Iterator[list[PlannedMixture]]:
-    """The mixtures of each utterance, those of other shards left out."""
+def _part(plan: PlannedMix, shard: Shard | None) -> Iterator[tuple[int, list[PlannedMixture]]]:
+    """The mixtures of each utterance with its place in the plan, those of other shards left out."""
     for number, (_, group) in enumerate(groupby(plan.mixtures, key=lambda planned: planned.speech.id)):
         if shard is None or number % shard.count == shard.number - 1:
-            yield list(group)
+            yield number, list(group)
 
 
 def _render_all(plan: PlannedMix, shard: Shard | None, root: Path, ledger: Ledger, machine: Machine) -> float:
     """Render what is pending; returns the seconds of audio rendered."""
     total = plan.mixtures.num_mixtures // (1 if shard is None else shard.count)
     seconds, finished = 0.0, 0
+    places: dict[str, int] = {}  # of the utterance in the plan, by mixture
 
     def jobs() -> Iterator[RenderJob]:
         nonlocal finished
-        for group in _part(plan, shard):
+        for place, group in _part(plan, shard):
             pending = set(ledger.pending((m.id for m in group), retry_failed=machine.retry_failed))
             finished += len(group) - len(pending)
             left = [planned for planned in group if planned.id in pending]
+            places.update(dict.fromkeys(pending, place))
             for first in range(0, len(left), LARGEST_JOB):
                 yield RenderJob(tuple(left[first : first + LARGEST_JOB]), plan.recipe, root)
 
@@ -126,16 +128,23 @@ def _render_all(plan: PlannedMix, shard: Shard | None, root: Path, ledger: Ledge
         if isinstance(results, Exception):
             raise results  # the output cannot be written, or a bug: the next item would meet the same
         for planned, result in zip(job.mixtures, results, strict=True):
-            seconds += _record(plan, planned, result, root, ledger)
+            place = places[planned.id]
+            seconds += _record(plan, planned, result, root, ledger, place=None if shard is None else place)
         finished += len(job.mixtures)
         machine.progress("mix", min(finished, total), total)
     return seconds
 
 
 def _record(
-    plan: PlannedMix, planned: PlannedMixture, result: Rendered | MeritError, root: Path, ledger: Ledger
+    plan: PlannedMix,
+    planned: PlannedMixture,
+    result: Rendered | MeritError,
+    root: Path,
+    ledger: Ledger,
+    *,
+    place: int | None,
 ) -> float:
-    """Put one result on the ledger; returns its seconds of audio."""
+    """Put one result on the ledger, of a shard with its place in the plan; returns its seconds of audio."""
     if isinstance(result, MeritError):
         status = "skipped" if isinstance(result, SilentSource) else "failed"
         ledger.record(planned.id, status, str(result))  # type: ignore[arg-type]
@@ -146,7 +155,7 @@ def _record(
         _remove_files(result.utterance)
         return 0.0
     data = {"line": result.utterance.to_line(root), "error_db": round(result.snr_error_db, 5)}
-    ledger.record(planned.id, "done", result.remark, data)
+    ledger.record(planned.id, "done", result.remark, data if place is None else {**data, "place": place})
     return result.utterance.duration
 
 
@@ -165,7 +174,7 @@ def _finish(
     before: int,
     real_time_factor: float | None,
 ) -> MixSummary:
-    ids = (planned.id for group in _part(plan, shard) for planned in group)
+    ids = (planned.id for _, group in _part(plan, shard) for planned in group)
     done = {entry.id: entry for entry in ledger.with_status("done")}
     manifest = run.path / MANIFEST_NAME
     lines = (done[name].data["line"] for name in ids if name in done)

@@ -3,7 +3,7 @@
 import heapq
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from merit_cli.config.load import Tree, fingerprint
 from merit_cli.errors import CheckFailed, NoInput, UsageError
 from merit_cli.io.atomic import sweep_temporaries, write_json
 from merit_cli.io.jsonl import write_lines
-from merit_cli.io.ledger import read_ledger
+from merit_cli.io.ledger import Entry, read_ledger
 from merit_cli.io.run_dir import RunDir, open_run, read_summary, start_shared_run
 from merit_cli.manifests.read_write import MANIFEST_NAME, iter_manifest, read_card, write_card, write_manifest
 from merit_cli.manifests.utterance import Utterance
@@ -93,9 +93,12 @@ def merge_shards(base: Path) -> MergeSummary:
     sweep_temporaries(base)  # of jobs that were killed; all have finished since
     ledgers = [read_ledger(folder / "ledger.jsonl") for folder in folders]
     _check_sum(folders, sum(map(len, ledgers)), base)
-    manifest = base / MANIFEST_NAME
-    written = write_manifest(manifest, _no_twins(heapq.merge(*map(iter_manifest, _manifests(folders)), key=_order)))
+    _refuse_twins(ledgers)
     entries = [entry for ledger in ledgers for entry in ledger.values()]
+    places = {entry.id: entry.data["place"] for entry in entries if "place" in entry.data}
+    manifest = base / MANIFEST_NAME
+    parts = (iter_manifest(folder / MANIFEST_NAME) for folder in folders)
+    written = write_manifest(manifest, heapq.merge(*parts, key=lambda line: _place(line, places)))
     write_lines(base / "ledger.jsonl", (entry.to_line() for entry in entries))
     card = read_card(folders[0] / MANIFEST_NAME)
     if card is not None:
@@ -113,22 +116,22 @@ def merge_shards(base: Path) -> MergeSummary:
     return summary
 
 
-def _order(utterance: Utterance) -> tuple[str, int]:
-    assert utterance.mixture is not None, utterance.id
-    return utterance.mixture.clean_id, utterance.mixture.variant
+def _place(utterance: Utterance, places: Mapping[str, int]) -> int:
+    if utterance.id not in places:
+        raise CheckFailed(
+            f"the ledgers of the shards do not say where {utterance.id!r} stands in the plan",
+            hint="they were written by another version, or changed; render them anew",
+        )
+    return places[utterance.id]
 
 
-def _manifests(folders: list[Path]) -> list[Path]:
-    return [folder / MANIFEST_NAME for folder in folders]
-
-
-def _no_twins(utterances: Iterator[Utterance]) -> Iterator[Utterance]:
-    last = ""
-    for utterance in utterances:
-        if utterance.id == last:
-            raise CheckFailed(f"two shards hold the mixture {last!r}", hint="they overlap; render them anew")
-        last = utterance.id
-        yield utterance
+def _refuse_twins(ledgers: Sequence[Mapping[str, Entry]]) -> None:
+    seen: set[str] = set()
+    for ledger in ledgers:
+        for name in ledger:
+            if name in seen:
+                raise CheckFailed(f"two shards hold the mixture {name!r}", hint="they overlap; render them anew")
+        seen.update(ledger)
 
 
 def _complete_set(base: Path) -> list[Path]:

@@ -90,6 +90,16 @@ def test_overlapping_and_foreign_shards_are_refused(tmp_path: Path, speech_folde
         merge_shards(output)
 
 
+def test_a_mixture_whose_place_in_the_plan_is_not_noted_is_refused(
+    tmp_path: Path, speech_folder: Path, noise_folder: Path
+) -> None:
+    mix_into(tmp_path / "o", speech_folder, noise_folder, shard=Shard(1, 1))
+    ledger = tmp_path / "o" / "shards" / "1of1" / "ledger.jsonl"
+    ledger.write_text(ledger.read_text().replace('"place"', '"other"'))
+    with pytest.raises(CheckFailed, match="where 'utterance0__v0' stands in the plan"):
+        merge_shards(tmp_path / "o")
+
+
 def test_a_shard_of_another_mix_does_not_enter_the_folder(
     tmp_path: Path, speech_folder: Path, noise_folder: Path
 ) -> None:
@@ -165,6 +175,17 @@ def test_a_part_of_a_manifest_is_replayed_alone(tmp_path: Path, whole: Path) -> 
     for line in lines:
         name = line.audio.name
         assert (tmp_path / "o" / "noisy" / name).read_bytes() == line.audio.read_bytes()
+
+
+def test_a_replay_in_shards_keeps_the_order_of_its_manifest(tmp_path: Path, whole: Path) -> None:
+    lines = read_manifest(whole / "manifest.jsonl")
+    write_manifest(whole / "shuffled.jsonl", [*lines[9:], *lines[2::-1], *lines[3:9]])
+    plan = plan_replay(whole / "shuffled.jsonl", [], [])
+    run_mix(plan, output=tmp_path / "one", machine=Machine())
+    for number in (1, 2, 3):
+        run_mix(plan, output=tmp_path / "o", machine=Machine(), shard=Shard(number, 3))
+    merge_shards(tmp_path / "o")
+    assert bytes_of(tmp_path / "o") == bytes_of(tmp_path / "one")
 
 
 def test_a_replay_of_changed_speech_fails_instead_of_differing(tmp_path: Path, whole: Path) -> None:
