@@ -3,16 +3,18 @@
 import importlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from merit_cli import __version__
-from merit_cli.errors import MeritError
+from merit_cli.errors import MeritError, Preempted
 
 COMMANDS = {
     "prepare": "merit_cli.cli.prepare",
@@ -25,6 +27,17 @@ COMMANDS = {
     "doctor": "merit_cli.cli.doctor",
 }
 """Each command's module; it registers its commands by ``register(app)``."""
+
+
+_GOES_ON = "the same command again goes on from here"
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came; like Ctrl-C no error of the item at hand, which an ``Exception`` would be taken for."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
 
 
 class TwoWordGroup(typer.core.TyperGroup):
@@ -40,6 +53,19 @@ class TwoWordGroup(typer.core.TyperGroup):
         if len(args) > 1 and joined in self.commands:
             args = [joined, *args[2:]]
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what stops it is told here, because Typer ends on Ctrl-C without a word."""
+        before = signal.signal(signal.SIGTERM, _terminate)
+        try:
+            return super().invoke(ctx)
+        except _Terminated:
+            raise Preempted("stopped by SIGTERM", hint=_GOES_ON) from None
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted; {_GOES_ON}", err=True)
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _show_version(wanted: bool) -> None:
@@ -84,8 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except MeritError as error:
         sys.exit(report_error(error, as_json=as_json))
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command again goes on from here", err=True)
-        sys.exit(130)
+        sys.exit(130)  # before any command began
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
