@@ -109,9 +109,10 @@ class _Bench:
             raise SilentSource(
                 f"at {planned.snr_db:g} dB the {lost} is lost below the steps of {recipe.encoding}", place=planned.id
             )
-        remark = (
-            f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: quantisation" if error > SNR_TOLERANCE_DB else ""
-        )
+        remark = ""
+        if error > SNR_TOLERANCE_DB:
+            cause = "lossy coding" if recipe.encoding == "VORBIS" else "quantisation"
+            remark = f"measured {achieved:.3f} dB for {planned.snr_db:g} dB: {cause}"
         by_rms = math.inf
         if recipe.level != "rms":
             by_rms = power_ratio_db(mean_power(speech), mean_power(residual))

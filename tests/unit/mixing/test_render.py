@@ -32,3 +32,16 @@ def test_a_ratio_that_the_encoding_cannot_hold_is_skipped_and_leaves_no_file(
     assert isinstance(rendered, Rendered)
     assert rendered.snr_error_db < 0.01
     assert [path.name for path in sorted((tmp_path / "o").rglob("*.flac"))] == ["speech__v1.flac"] * 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "snr_db", "cause"),
+    [({"format": "ogg", "encoding": "VORBIS"}, 20.0, "lossy coding"), ({}, 75.0, "quantisation")],
+)
+def test_a_ratio_that_was_missed_is_remarked_on_with_its_cause(
+    tmp_path: Path, sources: tuple[list[Utterance], list[Utterance]], keys: dict[str, str], snr_db: float, cause: str
+) -> None:
+    recipe = MixRecipe(snr=snr_db, **keys)  # type: ignore[arg-type]  # the short spelling
+    (result,) = render(RenderJob(tuple(plan_mixtures(*sources, recipe)), recipe, tmp_path / "o"))
+    assert isinstance(result, Rendered)
+    assert result.remark.endswith(f"for {snr_db:g} dB: {cause}")
