@@ -107,7 +107,8 @@ section:not(.live) #items-list > p, section:not(.live) #items-more { display: no
   padding: .2rem .5rem;
 }
 #items-table { font-size: .84rem; }
-#items-table td, #items-table tbody th { overflow-wrap: anywhere; min-width: 4rem; }
+#items-table tbody th { overflow-wrap: anywhere; min-width: 14rem; }
+#items-table td { white-space: nowrap; }
 #items-table button, #items-more { font: inherit; color: inherit; cursor: pointer; }
 #items-table button { all: unset; cursor: pointer; text-decoration: underline dotted; text-underline-offset: .2em; }
 #items-more { background: var(--sheet); border: 1px solid var(--quiet); border-radius: 4px; padding: .25rem .8rem; }
