@@ -83,7 +83,9 @@ def run_mix(
     if run.state == "done" and not machine.retry_failed:
         stored = MixSummary(**run.summary())
         return run, replace(stored, rendered=0, already_done=stored.already_done + stored.rendered)
-    run = run.reopen() if run.state == "done" else run
+    if run.state == "done":
+        run = run.reopen()
+        (root / "DONE").unlink(missing_ok=True)  # of a merge, which does not hold what is now rendered
     bad = plan.bad if shard is None or shard.number == 1 else {}
     if shard is not None:
         note_shard(run, shard, num_mixtures=plan.mixtures.num_mixtures, num_bad_inputs=len(bad))

@@ -8,12 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from merit_cli.errors import BadData, CheckFailed, NoInput, UsageError
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.io.jsonl import encode_line, read_lines
 from merit_cli.manifests.read_write import read_manifest, write_manifest
+from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
 from merit_cli.workflows.mix import (
@@ -116,6 +118,23 @@ def test_bad_inputs_are_counted_once_over_all_shards(tmp_path: Path, speech_fold
     for number in (1, 2):
         mix_into(tmp_path / "o", speech, noise_folder, shard=Shard(number, 2))
     assert merge_shards(tmp_path / "o").failed == 1
+
+
+def test_a_shard_that_is_retried_takes_back_the_merge(tmp_path: Path, noise_folder: Path) -> None:
+    rows = []
+    for name, level in (("a", 0.1), ("b", 0.0)):
+        write_audio(tmp_path / f"{name}.wav", level * np.sin(np.arange(8000) * 0.2), 16000)
+        rows.append(Utterance(name, tmp_path / f"{name}.wav", 16000, 8000))
+    write_manifest(tmp_path / "s.jsonl", rows)
+    for number in (1, 2):
+        mix_into(tmp_path / "o", tmp_path / "s.jsonl", noise_folder, shard=Shard(number, 2))
+    assert merge_shards(tmp_path / "o").skipped == 3
+    write_audio(tmp_path / "b.wav", 0.1 * np.sin(np.arange(8000) * 0.2), 16000)
+    plan = plan_mix(RECIPE, [tmp_path / "s.jsonl"], [noise_folder], machine=Machine())
+    run_mix(plan, output=tmp_path / "o", machine=Machine(retry_failed=True), shard=Shard(2, 2))
+    assert not (tmp_path / "o" / "DONE").exists()
+    summary = merge_shards(tmp_path / "o")
+    assert (summary.rendered, summary.skipped) == (6, 0)
 
 
 def test_a_plan_on_disk_renders_the_same_bytes(
