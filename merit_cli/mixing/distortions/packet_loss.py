@@ -17,7 +17,7 @@ from merit_cli.mixing.draws import Draws
 
 Concealment = Literal["zero", "repeat"]
 _REPEAT_DECAY = 0.5
-"""Each further repetition is quieter by this."""
+"""A packet is repeated at its own level first, then each time with this much of the level before."""
 
 
 class PacketLossConfig(DistortionConfig):
@@ -28,7 +28,8 @@ class PacketLossConfig(DistortionConfig):
         loss: Share of packets, a number or [low, high].
         burst: Mean number of packets lost in a row; None loses them independently.
         packet_ms: Length of a packet.
-        concealment: ``zero`` leaves a gap; ``repeat`` plays the last packet again, halved each time.
+        concealment: ``zero`` leaves a gap; ``repeat`` plays the last packet again, first as loud as it was,
+            then at half the amplitude of the time before.
     """
 
     name: Literal["packet_loss"] = "packet_loss"
