@@ -82,14 +82,23 @@ def score_pair(job: ScoreJob) -> PairScores:
     Raises:
         UsageError: A metric is unknown, or is not one of signals.
     """
-    leaves = leaf_metrics(job.metrics)
+    leaf_metrics(job.metrics)  # an unknown name is refused before anything is read
     try:
         pair = read_pair(job.processed, job.clean, start=job.start, num_samples=job.num_samples)
     except MeritError as error:
         return _all_failed(job, _sentence(error))
+    return PairScores(job.id, compose(job.id, job.metrics, score_leaves(job.id, job.metrics, pair)), pair.notes)
+
+
+def score_leaves(item_id: str, metrics: Iterable[str], pair: Pair) -> dict[str, Score]:
+    """What must be computed from a pair for some metrics, by name, once each and at its own rate."""
     rates: dict[int, Pair] = {}
-    scores = {spec.name: _score(job.id, spec, pair, rates) for spec in leaves}
-    return PairScores(job.id, _gather(job, scores), pair.notes)
+    return {spec.name: _score(item_id, spec, pair, rates) for spec in leaf_metrics(metrics)}
+
+
+def compose(item_id: str, metrics: Iterable[str], leaves: Mapping[str, Score]) -> tuple[Score, ...]:
+    """The scores of some metrics out of those of their leaves, in the order of ``metrics``."""
+    return tuple(_composed(item_id, signal_metric(name), leaves) for name in metrics)
 
 
 def score_pairs(
@@ -207,16 +216,12 @@ class _Case:
         """The pair's scores out of its parts."""
         found = {score.metric: score for done in self.settled for score in done.scores}
         notes = next((done.notes for done in self.settled if done.notes), ())
-        return PairScores(self.job.id, _gather(self.job, found), notes)
+        return PairScores(self.job.id, compose(self.job.id, self.job.metrics, found), notes)
 
 
 def _all_failed(job: ScoreJob, reason: str) -> PairScores:
     scores = (Score(job.id, canonical_name(name), None, reason) for name in job.metrics)
     return PairScores(job.id, tuple(scores), failure=reason)
-
-
-def _gather(job: ScoreJob, leaves: Mapping[str, Score]) -> tuple[Score, ...]:
-    return tuple(_composed(job.id, signal_metric(name), leaves) for name in job.metrics)
 
 
 def _composed(item_id: str, spec: MetricSpec, leaves: Mapping[str, Score]) -> Score:

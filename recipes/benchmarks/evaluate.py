@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from scoring import rows
 from scoring.contestants import Contestant, Values, bare_pesq_seconds, command, file_by_file, ours, torchmetrics_loop
-from scoring.test_set import NUM_PAIRS, TestSet, build_test_set
+from scoring.pairs import NUM_PAIRS, PairSet, build_pairs
 
 COMMAND, OURS_TWO, OURS_ONE, OURS_THREE, LIMIT = (
     "merit evaluate -j 2, the command",
@@ -62,9 +62,9 @@ def contestants(folder: Path) -> dict[str, Contestant]:
     return found
 
 
-def run_rounds(pairs: TestSet, folder: Path, repeats: int) -> dict[str, Timed]:
+def run_rounds(pairs: PairSet, folder: Path, repeats: int) -> dict[str, Timed]:
     """Everyone in turn, ``repeats`` times over all pairs."""
-    few = TestSet(pairs.clean, pairs.noisy, pairs.ids[:NUM_WARM], 0.0)
+    few = PairSet(pairs.clean, pairs.noisy, pairs.ids[:NUM_WARM], 0.0)
     runs = contestants(folder)
     for name in runs:
         if name != COMMAND:
@@ -87,7 +87,7 @@ def run_statistics(num_rows: int, repeats: int) -> dict[str, float]:
     return found
 
 
-def report(pairs: TestSet, timed: dict[str, Timed]) -> dict[str, dict[str, object]]:
+def report(pairs: PairSet, timed: dict[str, Timed]) -> dict[str, dict[str, object]]:
     """A row for each contestant: medians, ratios and the largest difference of a value from ours."""
     limit = statistics.median(timed[LIMIT].processor)
     ours_processor = statistics.median(timed[OURS_TWO].processor)
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON alone")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        pairs = build_test_set(Path(name), options.pairs)
+        pairs = build_pairs(Path(name), options.pairs)
         figures = report(pairs, run_rounds(pairs, Path(name), options.repeats))
     seconds = run_statistics(options.rows, options.repeats)
     if options.json:

@@ -14,23 +14,23 @@ FOLDER = Path(__file__).parents[2] / "recipes" / "benchmarks"
 
 
 @pytest.fixture
-def test_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def pair_maker(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(str(FOLDER))
-    from scoring import test_set
+    from scoring import pairs
 
-    yield test_set
+    yield pairs
     for name in [name for name in sys.modules if name.split(".")[0] == "scoring"]:
         del sys.modules[name]
 
 
-def test_durations_are_those_of_the_voicebank_demand_test_set(test_set: ModuleType) -> None:
-    seconds = test_set.durations(824)
+def test_durations_are_those_of_the_voicebank_demand_test_set(pair_maker: ModuleType) -> None:
+    seconds = pair_maker.durations(824)
     assert (seconds.min(), seconds.max()) == (1.2, 9.8)
     assert seconds.mean() == pytest.approx(2.52, abs=0.03)
 
 
-def test_pairs_are_the_same_bytes_every_time(test_set: ModuleType, tmp_path: Path) -> None:
-    first, second = (test_set.build_test_set(tmp_path / name, 5) for name in ("first", "second"))
+def test_pairs_are_the_same_bytes_every_time(pair_maker: ModuleType, tmp_path: Path) -> None:
+    first, second = (pair_maker.build_pairs(tmp_path / name, 5) for name in ("first", "second"))
     for name in first.ids:
         assert (first.noisy / f"{name}.wav").read_bytes() == (second.noisy / f"{name}.wav").read_bytes()
         assert soundfile.info(first.clean / f"{name}.wav").samplerate == 16000

@@ -6,7 +6,7 @@ beside the system: muting and turning down win segmental SNR, so a gain means no
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from merit_cli.errors import MeritError, Unavailable
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.io.jsonl import LineWriter, read_lines
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.metrics.score import Score, ScoreJob, score_pairs
-from merit_cli.metrics.spec import MetricSpec, load_metric
+from merit_cli.metrics.pair import Pair, read_pair
+from merit_cli.metrics.score import Score, ScoreJob, compose, leaf_metrics, score_leaves, score_pairs
+from merit_cli.metrics.spec import MetricSpec
 from merit_cli.units import db_to_amplitude
 from merit_cli.workers import Machine, run_items
 
@@ -24,7 +25,10 @@ NOISY, ZERO, GAIN, GATE = "noisy", "all-zero", "best constant gain", "spectral g
 BASELINES = (NOISY, ZERO, GAIN, GATE)
 GAINS_DB = (-2.0, -4.0, -6.0, -8.0, -10.0, -14.0, -20.0, -30.0)
 """Constant gains tried (ours), with 0 dB, the noisy row, and zero, the all-zero row, at the two ends."""
-BLIND_TO_GAIN = frozenset({"si_sdr_db", "pesq_wb", "pesq_nb", "stoi", "estoi"})
+BLIND_TO_GAIN = frozenset(
+    {"si_sdr_db", "sdr_db", "fwssnr_db", "pesq_wb", "pesq_nb", "stoi", "estoi", "llr", "wss", "csig", "covl"}
+    | {"f0_rmse_cents", "f0_gross_error", "voicing_error", "energy_correlation"}
+)
 """Metrics that align levels themselves: a constant gain scores what the noisy signal scores."""
 SCORES_NAME = "scores.jsonl"
 Key = tuple[str, str, str]
@@ -164,7 +168,10 @@ def _score_gains(pairs: Pairs, metrics: Sequence[str], book: ScoreBook, machine:
         for one in pairs.utterances
         if one.clean and one.id in pairs.noisy and (wanted := _missing_gains(book, one.id, metrics))
     ]
-    for number, (job, result) in enumerate(run_items(score_gains, jobs, workers=machine.workers), start=1):
+    jobs = [part for job in jobs for part in _by_risk(job)]
+    isolate = any(_is_risky(name) for job in jobs for name in job.metrics)
+    results = run_items(score_gains, jobs, workers=machine.workers, isolate=isolate)
+    for number, (job, result) in enumerate(results, start=1):
         if isinstance(result, MeritError):
             result = [(ZERO, Score(job.id, name, None, str(result))) for name in job.metrics]
         if isinstance(result, Exception):
@@ -174,42 +181,51 @@ def _score_gains(pairs: Pairs, metrics: Sequence[str], book: ScoreBook, machine:
         machine.progress("score constant gains", number, len(jobs))
 
 
+def _is_risky(name: str) -> bool:
+    return any(spec.isolate for spec in leaf_metrics([name]))
+
+
+def _by_risk(job: _GainJob) -> list[_GainJob]:
+    """The job in two, so that metrics which may kill their process take no other with them."""
+    risky = tuple(name for name in job.metrics if _is_risky(name))
+    parts = (risky, tuple(name for name in job.metrics if name not in risky))
+    return [replace(job, metrics=names) for names in parts if names]
+
+
 def _missing_gains(book: ScoreBook, item_id: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """Metrics of which a gain, or the all-zero row, is not on record."""
-    seeing = [name for name in metrics if name not in BLIND_TO_GAIN]
+    seeing = [name for name in metrics if is_tried_with_gains(load_metric(name))]
     lacking = {name for gain_db in GAINS_DB for name in book.missing(gain_name(gain_db), item_id, seeing)}
     lacking |= set(book.missing(ZERO, item_id, metrics))
     return tuple(name for name in metrics if name in lacking)
 
 
 def score_gains(job: _GainJob) -> list[tuple[str, Score]]:
-    """The all-zero output and every constant gain of one noisy file, by system name."""
-    clean, noisy = read_audio(job.clean), read_audio(job.noisy)
-    found = [
-        (ZERO, _score_scaled(job.id, name, clean.samples, noisy.samples, 0.0, noisy.sample_rate))
-        for name in job.metrics
-    ]
+    """The all-zero output and every constant gain of one noisy file, by system name.
+
+    What does not see level is computed once, for the metrics that are made of it.
+    """
+    pair = read_pair(job.noisy, job.clean)
+    safe = [name for name in job.metrics if not _is_risky(name)]
+    found = [(ZERO, score) for score in _at_gain(job.id, safe, pair, 0.0, {})]
+    reason = "not defined for a silent output"
+    found += [(ZERO, Score(job.id, name, None, f"{name} is {reason}")) for name in job.metrics if name not in safe]
+    seeing = [name for name in job.metrics if name not in BLIND_TO_GAIN]
+    blind = {spec.name for spec in leaf_metrics(seeing)} & BLIND_TO_GAIN
+    kept = score_leaves(job.id, blind, pair)
     for gain_db in GAINS_DB:
-        scale = db_to_amplitude(gain_db)
-        found += [
-            (gain_name(gain_db), _score_scaled(job.id, name, clean.samples, noisy.samples, scale, noisy.sample_rate))
-            for name in job.metrics
-            if name not in BLIND_TO_GAIN
-        ]
+        scores = _at_gain(job.id, seeing, pair, db_to_amplitude(gain_db), kept)
+        found += [(gain_name(gain_db), score) for score in scores]
     return found
 
 
-def _score_scaled(
-    item_id: str, metric: str, clean: np.ndarray, noisy: np.ndarray, scale: float, sample_rate: int
-) -> Score:
-    spec = load_metric(metric)
-    if spec.isolate and scale == 0.0:
-        return Score(item_id, metric, None, f"{metric} is not defined for a silent output")
-    try:
-        value = float(spec.compute(clean, noisy * np.float32(scale), sample_rate=sample_rate))
-    except MeritError as error:
-        return Score(item_id, metric, None, str(error))
-    return Score(item_id, metric, value)
+def _at_gain(
+    item_id: str, metrics: Sequence[str], pair: Pair, scale: float, kept: Mapping[str, Score]
+) -> tuple[Score, ...]:
+    """Scores of the processed signal at a gain; ``kept`` are leaves that it does not change."""
+    scaled = replace(pair, processed=pair.processed * np.float32(scale))
+    wanted = [spec.name for spec in leaf_metrics(metrics) if spec.name not in kept]
+    return compose(item_id, metrics, {**kept, **score_leaves(item_id, wanted, scaled)})
 
 
 def gain_name(gain_db: float) -> str:
@@ -221,12 +237,19 @@ def gain_name(gain_db: float) -> str:
     return f"gain {gain_db:g} dB"
 
 
+def is_tried_with_gains(spec: MetricSpec) -> bool:
+    """Whether constant gains are tried by a metric: those made of others or without a reference would cost too much."""
+    return spec.sees_gain and spec.needs_reference and not spec.parts
+
+
 def best_gain(book: ScoreBook, spec: MetricSpec, ids: Sequence[str]) -> str:
     """The system name of the constant gain that is best on these very utterances.
 
     Chosen for each metric and each group on the pairs it is shown for: the choice most generous to it.
+    A metric that is not tried with gains has its noisy value there: it does not see a gain, or it is made of
+    others, or hears no reference.
     """
-    if spec.name in BLIND_TO_GAIN:
+    if not is_tried_with_gains(spec):
         return NOISY
     means: dict[str, float] = {}
     for name in (NOISY, *(gain_name(gain_db) for gain_db in GAINS_DB), ZERO):

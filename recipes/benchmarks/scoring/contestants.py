@@ -1,6 +1,7 @@
 """Ways to score the pairs: ours, the usual loops over files, and the C code of PESQ alone."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scoring.test_set import RATE, TestSet
+from scoring.pairs import RATE, PairSet
 
 from merit_cli.metrics.score import ScoreJob, score_pairs
 
@@ -18,13 +19,13 @@ METRICS = ("pesq_wb", "stoi", "estoi", "ssnr_db", "si_sdr_db", "csig", "cbak", "
 TIME_LIMIT = 60.0
 Values = dict[str, dict[str, float | None]]
 """Metric name to id to value."""
-Contestant = Callable[[TestSet], Values]
+Contestant = Callable[[PairSet], Values]
 
 
 def ours(workers: int, metrics: tuple[str, ...] = METRICS) -> Contestant:
     """The library call behind the command, over worker processes, with its time limit and its look for delays."""
 
-    def run(pairs: TestSet) -> Values:
+    def run(pairs: PairSet) -> Values:
         jobs = [ScoreJob(name, pairs.clean / f"{name}.wav", pairs.noisy / f"{name}.wav", metrics) for name in pairs.ids]
         values: Values = {metric: {} for metric in metrics}
         for job, done in score_pairs(jobs, workers=workers, time_limit=TIME_LIMIT):
@@ -38,10 +39,11 @@ def ours(workers: int, metrics: tuple[str, ...] = METRICS) -> Contestant:
 def command(folder: Path) -> Contestant:
     """``merit evaluate`` from its start to the last file of its report."""
 
-    def run(pairs: TestSet) -> Values:
+    def run(pairs: PairSet) -> Values:
         out = folder / "evaluated"
+        shutil.rmtree(out, ignore_errors=True)  # a finished run would have nothing to do
         arguments = [str(pairs.noisy), "--reference", str(pairs.clean), "--metrics", ",".join(METRICS)]
-        arguments += ["-o", str(out), "--overwrite", "-j", "2", "--json"]
+        arguments += ["-o", str(out), "-j", "2", "--json"]
         done = subprocess.run(
             [sys.executable, "-m", "merit_cli", "evaluate", *arguments], capture_output=True, check=False
         )
@@ -54,7 +56,7 @@ def command(folder: Path) -> Contestant:
     return run
 
 
-def file_by_file(pairs: TestSet) -> Values:
+def file_by_file(pairs: PairSet) -> Values:
     """pesq and pystoi called in a loop: PESQ, STOI and ESTOI only."""
     from pesq import pesq
     from pystoi import stoi
@@ -68,7 +70,7 @@ def file_by_file(pairs: TestSet) -> Values:
     return values
 
 
-def torchmetrics_loop(pairs: TestSet) -> Values:
+def torchmetrics_loop(pairs: PairSet) -> Values:
     """torchmetrics.functional in a loop: PESQ, STOI, ESTOI and SI-SDR; it has no composite ratings."""
     import torch
     from torchmetrics.functional.audio import (
@@ -91,7 +93,7 @@ def torchmetrics_loop(pairs: TestSet) -> Values:
     return values
 
 
-def bare_pesq_seconds(pairs: TestSet) -> float:
+def bare_pesq_seconds(pairs: PairSet) -> float:
     """Processor seconds inside the C code of PESQ, its arrays made beforehand: what no caller can go below."""
     from pesq.cypesq import cypesq
 

@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TestSet:
+class PairSet:
     """Folders of pairs of the same names, their ids, and the seconds of speech."""
 
     clean: Path
@@ -34,12 +34,12 @@ class TestSet:
     seconds: float
 
 
-def build_test_set(folder: Path, num_pairs: int) -> TestSet:
+def build_pairs(folder: Path, num_pairs: int) -> PairSet:
     """Write the pairs below a folder; of fewer than 824, durations spread as widely."""
     draw = np.random.default_rng(0)
     sample = bundled("data_manifests/sample")
     voices, noises = (_clips(sample / kind) for kind in ("speech", "noise"))
-    made = TestSet(folder / "clean", folder / "noisy", tuple(f"p{n:04d}" for n in range(num_pairs)), 0.0)
+    made = PairSet(folder / "clean", folder / "noisy", tuple(f"p{n:04d}" for n in range(num_pairs)), 0.0)
     made.clean.mkdir(parents=True)
     made.noisy.mkdir()
     lengths = np.round(durations(num_pairs) * RATE).astype(int)
@@ -49,7 +49,7 @@ def build_test_set(folder: Path, num_pairs: int) -> TestSet:
         gain = np.sqrt(np.mean(voice**2) / np.mean(noise**2)) * 10.0 ** (-RATIOS_DB[number % 4] / 20.0)
         soundfile.write(made.clean / f"{name}.wav", voice, RATE, subtype="PCM_16")
         soundfile.write(made.noisy / f"{name}.wav", np.clip(voice + gain * noise, -1.0, 1.0), RATE, subtype="PCM_16")
-    return TestSet(made.clean, made.noisy, made.ids, float(lengths.sum()) / RATE)
+    return PairSet(made.clean, made.noisy, made.ids, float(lengths.sum()) / RATE)
 
 
 def durations(num_pairs: int) -> FloatArray:
