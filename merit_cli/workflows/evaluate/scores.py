@@ -194,7 +194,7 @@ def _by_risk(job: _GainJob) -> list[_GainJob]:
 
 def _missing_gains(book: ScoreBook, item_id: str, metrics: Sequence[str]) -> tuple[str, ...]:
     """Metrics of which a gain, or the all-zero row, is not on record."""
-    seeing = [name for name in metrics if is_tried_with_gains(load_metric(name))]
+    seeing = [name for name in metrics if name not in BLIND_TO_GAIN]
     lacking = {name for gain_db in GAINS_DB for name in book.missing(gain_name(gain_db), item_id, seeing)}
     lacking |= set(book.missing(ZERO, item_id, metrics))
     return tuple(name for name in metrics if name in lacking)
@@ -237,19 +237,12 @@ def gain_name(gain_db: float) -> str:
     return f"gain {gain_db:g} dB"
 
 
-def is_tried_with_gains(spec: MetricSpec) -> bool:
-    """Whether constant gains are tried by a metric: those made of others or without a reference would cost too much."""
-    return spec.sees_gain and spec.needs_reference and not spec.parts
-
-
 def best_gain(book: ScoreBook, spec: MetricSpec, ids: Sequence[str]) -> str:
     """The system name of the constant gain that is best on these very utterances.
 
     Chosen for each metric and each group on the pairs it is shown for: the choice most generous to it.
-    A metric that is not tried with gains has its noisy value there: it does not see a gain, or it is made of
-    others, or hears no reference.
     """
-    if not is_tried_with_gains(spec):
+    if spec.name in BLIND_TO_GAIN:
         return NOISY
     means: dict[str, float] = {}
     for name in (NOISY, *(gain_name(gain_db) for gain_db in GAINS_DB), ZERO):
