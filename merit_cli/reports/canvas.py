@@ -65,4 +65,5 @@ def to_svg(figure: Figure, description: str) -> str:
     used = set(re.findall(r"#(\w+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", svg)
     label = html.escape(description, quote=True)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    width = f"{96 * figure.get_figwidth():.0f}px"  # at most its natural size: letters are as large as the page's own
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" style="max-width:{width}" ', 1)

@@ -90,7 +90,7 @@ def items_section(items: Items) -> str:
         '<div id="items-list"><p><label for="items-search">Search</label> '
         '<input id="items-search" type="search" autocomplete="off"> '
         '<span id="items-count" role="status" class="quiet"></span></p>'
-        '<div class="scroll" role="region" tabindex="0" aria-label="All utterances"><table id="items-table">'
+        '<div class="scroll" role="region" tabindex="0" aria-label="List of utterances"><table id="items-table">'
         f'<thead><tr>{heads}</tr></thead><tbody id="items-body"></tbody></table></div>'
         f'<button type="button" id="items-more">Show {ROWS_AT_A_TIME} more</button>{remark}'
         '<noscript><p class="quiet">The list needs scripts; items.jsonl beside this page has it too.</p></noscript>'

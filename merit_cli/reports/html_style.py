@@ -3,14 +3,14 @@
 STYLE = """
 :root {
   --paper: #fbfaf7; --sheet: #ffffff; --ink: #20262d; --quiet: #5b6570; --rule: #dcd8cf; --accent: #135e68;
-  --alert: #9a3412; --tint: #e8f1f1;
+  --alert: #9a3412; --tint: #e8f1f1; --up: #2a8a96; --down: #c77a2c;
   --line-1: #135e68; --line-2: #a8561a; --line-3: #6b5b95; --line-4: #7a7f2a; --line-5: #8f3b52; --line-6: #5b6570;
   color-scheme: light dark;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14171a; --sheet: #1b1f23; --ink: #e8e4da; --quiet: #a3abb3; --rule: #363c43; --accent: #7cc7cf;
-    --alert: #f0a070; --tint: #1d3134;
+    --alert: #f0a070; --tint: #1d3134; --up: #1f7a86; --down: #8f5417;
     --line-1: #7cc7cf; --line-2: #e0a063; --line-3: #b3a4e0; --line-4: #c5c96b; --line-5: #e294aa; --line-6: #a3abb3;
   }
 }
@@ -46,16 +46,16 @@ nav ul {
   font-size: .92rem;
 }
 .tiles {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(10.2rem, 1fr)); gap: .6rem; margin: 1.4rem 0;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(9.6rem, 1fr)); gap: .6rem; margin: 1.1rem 0 .4rem;
   padding: 0;
 }
 .tile {
-  background: var(--sheet); border: 1px solid var(--rule); border-radius: 8px; padding: .8rem 1rem .9rem;
+  background: var(--sheet); border: 1px solid var(--rule); border-radius: 8px; padding: .65rem .85rem .7rem;
   margin: 0;
 }
 .tile dt { color: var(--quiet); font-size: .84rem; }
 .tile dd { margin: 0; font-size: .8rem; color: var(--quiet); }
-.tile dd.value { font-size: 1.65rem; line-height: 1.25; color: var(--ink); font-variant-numeric: tabular-nums; }
+.tile dd.value { font-size: 1.5rem; line-height: 1.25; color: var(--ink); font-variant-numeric: tabular-nums; }
 .value small { font-size: .95rem; color: var(--quiet); }
 .notes { border-left: 3px solid var(--alert); padding: .15rem 0 .15rem 1rem; margin: 1.2rem 0; }
 .notes h2 { all: unset; display: block; font-weight: 600; font-size: .92rem; color: var(--alert); }
@@ -80,11 +80,32 @@ tbody tr.strong > *:not([rowspan]) { background: var(--tint); font-weight: 600; 
 td .range { display: block; font-size: .76rem; font-weight: 400; color: var(--quiet); white-space: nowrap; }
 td .count { padding-left: .35em; }
 td .count.partial { color: var(--alert); font-weight: 600; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 28rem), 1fr)); gap: 1.5rem 2rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1.75rem 2rem; }
 figure { margin: 0; min-width: 0; }
-figure svg { display: block; width: 100%; height: auto; max-width: 44rem; }
-.figures.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr)); }
-.figures.small svg { max-width: 23rem; }
+figure svg { display: block; width: 100%; height: auto; }
+.figures.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
+.tiled { --tile: var(--up); min-width: 0; border-spacing: 2px; border-collapse: separate; }
+.tiled thead th, .tiled thead td { border: 0; text-align: center; padding: .1rem .6rem; }
+.tiled th, .tiled td { padding: .3rem .7rem; }
+.tiled thead th[scope="colgroup"], .tiled .corner { color: var(--quiet); font-weight: 400; text-align: center; }
+.tiled .corner, .tiled tbody th { text-align: right; vertical-align: middle; padding-left: 0; }
+.tiled tbody { border: 0; }
+.tiled tbody td { min-width: 4.4rem; text-align: center; border-radius: 3px; -webkit-print-color-adjust: exact; }
+.tiled tbody td { print-color-adjust: exact; }
+.tiled .below { --tile: var(--down); }
+.tiled .right { outline: 1px solid var(--ink); outline-offset: -1px; }
+.tiled .empty { color: var(--quiet); }
+.tiled .basis { display: block; font-size: .76rem; }
+.unseen {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
+.summary { display: grid; grid-template-columns: minmax(0, 1fr); gap: .5rem 2.5rem; }
+.summary .lead { font-size: 1.02rem; }
+.summary figure h2 { font-size: 1.08rem; margin: 0 0 .35rem; padding: 0; border: 0; }
+@media (min-width: 60rem) {
+  .summary { grid-template-columns: minmax(0, 1.2fr) minmax(0, 1fr); }
+  .page > header { margin-top: -.75rem; }
+}
 figcaption h3 { margin-top: 0; }
 .example {
   display: grid; grid-template-columns: minmax(15rem, 21rem) 1fr; gap: .5rem 2rem; padding: 1.1rem 0;

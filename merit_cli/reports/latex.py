@@ -1,7 +1,7 @@
 """Tables as LaTeX, to be put into a paper: booktabs, nothing else."""
 
 from merit_cli.reports.report import Cell, Column, Entry, Report, Table
-from merit_cli.reports.tables import all_tables, format_interval, format_number
+from merit_cli.reports.tables import all_tables, format_interval, format_number, legend
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -24,8 +24,22 @@ _SPECIAL = {
     "±": r"$\pm$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
+    "−": "$-$",
+    "×": r"$\times$",
+    "→": r"$\rightarrow$",
     "\n": " ",
 }
+_HEAD = r"""% \input this file into a paper that loads booktabs and amssymb, or compile it as it is.
+\ifx\toprule\undefined
+  \documentclass{article}
+  \usepackage[a4paper,landscape,margin=1.5cm]{geometry}
+  \usepackage{booktabs,amssymb}
+  \begin{document}
+  \def\reportends{\end{document}}
+\else
+  \def\reportends{}
+\fi
+"""
 
 
 def escape_latex(text: str) -> str:
@@ -51,19 +65,21 @@ def table_to_latex(table: Table) -> str:
             entries[1:] = [rf"\textbf{{{entry}}}" if entry else "" for entry in entries[1:]]
         rows.append((r"\addlinespace" + "\n" if begins else "") + " & ".join(entries) + r" \\")
     body = "\n".join(rows)
+    marks = legend(table)
+    caption = f"{table.title}. {table.caption}{f' {marks}.' if marks else ''}"
     return (
-        "\\begin{table}\n\\centering\n"
-        f"\\caption{{{escape_latex(table.title)}. {escape_latex(table.caption)}}}\n"
+        "\\begin{table}\n\\centering\n\\footnotesize\n\\setlength{\\tabcolsep}{4pt}\n"
+        f"\\caption{{{escape_latex(caption)}}}\n"
         f"\\begin{{tabular}}{{{''.join('r' if number else 'l' for number in numeric)}}}\n\\toprule\n"
         f"{heads} \\\\\n\\midrule\n{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
     )
 
 
 def report_to_latex(report: Report) -> str:
-    """Every table of a report, with the notes that must stand beside them as comments."""
+    """Every table of a report, with the notes that must stand beside them as comments; a document, or a part of one."""
     notes = "".join(f"% {line}\n" for note in report.notes for line in note.splitlines())
-    packages = "% needs \\usepackage{booktabs,amssymb}\n"
-    return packages + notes + "\n" + "\n".join(table_to_latex(table) for table in all_tables(report))
+    tables = "\n".join(table_to_latex(table) for table in all_tables(report))
+    return f"{notes}{_HEAD}\n{tables}\n\\clearpage\n\\reportends\n"
 
 
 def _heading(column: Column) -> str:

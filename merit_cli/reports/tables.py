@@ -8,6 +8,8 @@ from merit_cli.reports.report import Cell, Column, Confusion, Entry, Report, Tab
 
 CSV_COLUMNS = ("table", "row", "column", "mean", "low", "high", "unit", "n_scored", "n_total", "mark", "text")
 NOTHING = "–"
+MARK_WORDS = {"▲": "ahead", "▼": "behind"}
+"""What the marks beside values say; against whom, and by which test, stands in the table's caption."""
 
 
 def format_number(value: float | None, unit: str = "") -> str:
@@ -80,6 +82,16 @@ def confusion_table(confusion: Confusion) -> Table:
     return Table(confusion.title, confusion.caption, columns, rows)
 
 
+def legend(table: Table) -> str:
+    """What the marks in a table mean; empty where there are none.
+
+    >>> legend(Table("t", "", (Column("a"),), ((Cell(1.0, mark="▼"),),)))
+    '▼ behind'
+    """
+    found = {entry.mark for row in table.rows for entry in row if isinstance(entry, Cell)}
+    return ", ".join(f"{mark} {words}" for mark, words in MARK_WORDS.items() if mark in found)
+
+
 def all_tables(report: Report) -> Iterator[Table]:
     """Every table of a report, its confusions included."""
     yield from report.tables
@@ -92,6 +104,8 @@ def table_to_markdown(table: Table) -> str:
     lines = [f"## {_escape(table.title)}", "", _escape(table.caption), "", _line(heads)]
     lines.append(_line(["---" if _is_text(table, index) else "---:" for index in range(len(heads))]))
     lines += [_line([_escape(format_entry(entry)) for entry in row]) for row in table.rows]
+    marks = legend(table)
+    lines += ["", f"{marks}."] if marks else []
     return "\n".join(lines) + "\n"
 
 

@@ -1,20 +1,16 @@
-import numpy as np
+import re
+from dataclasses import replace
 
-from merit_cli.reports.plots import draw_confusion, draw_curve, power_db
-from merit_cli.reports.report import Cell, Confusion, Curve, Point, Series
+from merit_cli.reports.plots import draw_curve
+from merit_cli.reports.report import Cell, Curve, Point, Series
 
-
-def test_tone_peaks_in_its_own_bin() -> None:
-    tone = np.sin(2 * np.pi * 1000 * np.arange(16000) / 16000)
-    assert set(power_db(tone, 16000).argmax(axis=0)) == {25}  # 40 Hz a bin
-
-
-def test_spectrogram_of_a_long_file_stays_narrow() -> None:
-    assert power_db(np.zeros(16000 * 60), 16000).shape[1] <= 321
-
-
-def test_signal_shorter_than_a_frame_gives_one_frame() -> None:
-    assert power_db(np.zeros(10), 16000).shape == (201, 1)
+CURVE = Curve(
+    "a",
+    "",
+    "SNR (dB)",
+    "y (dB)",
+    (Series("noisy", (Point(-5.0, Cell(1.0, 0.5, 1.5)), Point(0.0, Cell(2.0, 1.5, 2.5)))),),
+)
 
 
 def test_curve_leaves_out_points_without_a_score() -> None:
@@ -29,6 +25,22 @@ def test_curve_of_one_ratio_can_be_drawn() -> None:
 
 
 def test_plots_take_their_colours_from_the_page() -> None:
-    svg = draw_confusion(Confusion("a", "", ("x", "y"), ((1, 0), (0, 1))))
+    svg = draw_curve(CURVE)
     assert "var(--ink)" in svg
     assert "#010101" not in svg
+
+
+def test_curve_without_intervals_has_no_bars() -> None:
+    bare = replace(CURVE, series=(Series("noisy", (Point(-5.0, Cell(1.0)), Point(0.0, Cell(2.0)))),))
+    paths = [draw_curve(curve).count("<path") for curve in (bare, CURVE)]
+    assert paths[1] - paths[0] >= 2  # at least one bar a point, its caps and the legend's
+
+
+def test_plot_is_never_larger_than_its_letters_allow() -> None:
+    assert 'style="max-width:442px"' in draw_curve(CURVE)  # 4.6 inches of 96 pixels
+
+
+def test_many_places_are_numbered_in_round_steps() -> None:
+    points = tuple(Point(float(epoch), Cell(0.5)) for epoch in range(1, 101))
+    words = draw_curve(Curve("a", "", "epoch", "share", (Series("expert 1", points),)))
+    assert 3 <= len(re.findall(r">\d+<", words)) <= 12
