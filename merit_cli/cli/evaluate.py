@@ -9,27 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merit_cli.cli import options
-from merit_cli.cli.console import (
-    COLUMN_MARGIN,
-    exit_for,
-    fitting_columns,
-    make_machine,
-    print_json,
-    print_outcome,
-    print_table,
-)
+from merit_cli.cli.console import exit_for, make_machine, print_json, print_outcome
+from merit_cli.cli.evaluate_show import print_metrics, print_report
 from merit_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from merit_cli.reports.report import Column, Report, Table
     from merit_cli.workers import Machine
     from merit_cli.workflows.evaluate.checks import Check
     from merit_cli.workflows.evaluate.run import EvaluateRecipe
-
-WIDE = 3
-"""More metrics than this are printed without their intervals, which the report has."""
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +50,11 @@ def evaluate(
         typer.Option("--predictions", help="Another tool's predictions: CSV, TSV, JSON or JSON lines, by id or file."),
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Compare the sources with the first of them, paired by utterance.")
+        bool,
+        typer.Option(
+            "--compare",
+            help="Compare the sources with the first, paired by utterance; seeds of one system with commas between.",
+        ),
     ] = False,
     fail_if: Annotated[
         list[str] | None,
@@ -71,6 +64,9 @@ def evaluate(
     baselines: Annotated[
         bool, typer.Option("--baselines/--no-baselines", help="Score noisy, silence, gain and gate too.")
     ] = True,
+    list_metrics: Annotated[
+        bool, typer.Option("--list", help="List the metrics: unit, direction, sample rates and source.")
+    ] = False,
     output: options.Output = None,
     recipe: options.Recipe = None,
     overrides: options.Overrides = None,
@@ -91,6 +87,9 @@ def evaluate(
 
     Example: merit evaluate --compare runs/evaluate/noisy runs/evaluate/enhanced
     """
+    if list_metrics:
+        print_metrics(as_json=as_json)
+        return
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
     from merit_cli.workflows.evaluate.checks import parse_check
@@ -180,7 +179,7 @@ def _evaluate_one(call: _Call) -> None:
     if call.as_json:
         print_json(asdict(summary))
     else:
-        _print_report(read_report(run.path))
+        print_report(read_report(run.path))
         typer.echo(f"report: {summary.report}")
         after = "merit classify-breath" if material.model_run else "merit train --model sparse-merit"
         print_outcome(where=run.path, next_command=after, nothing_to_do=run.state == "done")
@@ -193,13 +192,13 @@ def _compare(
     recipe: "EvaluateRecipe", sources: "Sequence[Path]", output: Path | None, machine: "Machine", *, as_json: bool
 ) -> None:
     from merit_cli.reports.write import read_report
-    from merit_cli.workflows.evaluate.compare import run_compare
+    from merit_cli.workflows.evaluate.compare import parse_systems, run_compare
 
-    run, summary = run_compare(recipe, sources, output=output, machine=machine)
+    run, summary = run_compare(recipe, parse_systems(sources), output=output, machine=machine)
     if as_json:
         print_json(asdict(summary))
     else:
-        _print_report(read_report(run.path))
+        print_report(read_report(run.path))
         typer.echo(f"report: {summary.report}")
         print_outcome(where=run.path, next_command="open the report", nothing_to_do=run.state == "done")
     exit_for(failed=len(summary.failed), skipped=0, ledger=run.path / "systems")
@@ -211,52 +210,3 @@ def _newest(machine: "Machine", *, as_json: bool) -> Path:
     source = newest_run(machine.runs_dir, "train", "enhance")
     typer.echo(f"input: the newest finished {source.parent.name} run, {source}", err=as_json)
     return source
-
-
-def _print_report(report: "Report") -> None:
-    """The summary, the first table of each task and the notes."""
-    for sentence in report.summary:
-        typer.echo(sentence)
-    first_of: dict[str, Table] = {}
-    for table in report.tables:
-        first_of.setdefault(table.title.split(",")[0], table)
-    for table in first_of.values():
-        typer.echo()
-        _print_one(table)
-    typer.echo()
-    for note in report.notes:
-        typer.echo(f"note: {note}")
-
-
-def _print_one(table: "Table") -> None:
-    from merit_cli.reports.report import Cell
-    from merit_cli.reports.tables import format_count, format_interval, format_number
-
-    is_metric = [any(isinstance(row[index], Cell) for row in table.rows) for index in range(len(table.columns))]
-
-    def show(entry: str | Cell) -> str:
-        if isinstance(entry, str):
-            return entry
-        interval = format_interval(entry) if sum(is_metric) <= WIDE else ""
-        count = format_count(entry) if entry.n_scored < entry.n_total else ""
-        return " ".join(part for part in (format_number(entry.mean, entry.unit), entry.mark, interval, count) if part)
-
-    heads = [_short_heading(column) if is_metric[index] else column.name for index, column in enumerate(table.columns)]
-    rows = [[show(entry) for entry in row] for row in table.rows]
-    widths = [
-        max(len(line) for line in (*head.split("\n"), *(row[index] for row in rows)))
-        for index, head in enumerate(heads)
-    ]
-    texts = [index for index, metric in enumerate(is_metric) if not metric]
-    metrics = [index for index, metric in enumerate(is_metric) if metric]
-    fixed = sum(widths[index] + COLUMN_MARGIN for index in texts)
-    for number, group in enumerate(fitting_columns([widths[index] for index in metrics], fixed=fixed) or [range(0)]):
-        shown = [*texts, *(metrics[place] for place in group)]
-        title = f"{table.title}, continued" if number else table.title
-        print_table([heads[index] for index in shown], [[row[index] for index in shown] for row in rows], title=title)
-
-
-def _short_heading(column: "Column") -> str:
-    """A metric over its unit and arrow, narrow enough for a terminal."""
-    arrow = {True: "↑", False: "↓", None: ""}[column.higher_is_better]
-    return f"{column.name.removesuffix('_db')}\n{' '.join(part for part in (column.unit, arrow) if part)}"

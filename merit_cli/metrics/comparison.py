@@ -87,7 +87,7 @@ def compare_means(
     """
     units = units_of(clusters)
     both = [mean_statistics(np.asarray(values, dtype=np.float64), units) for values in (first, second)]
-    return _compare(both[0], both[1], ratio_of_sums, units, seed=seed, num_resamples=num_resamples)
+    return compare_sums(both[0], both[1], ratio_of_sums, units, seed=seed, num_resamples=num_resamples)
 
 
 def compare_scores(
@@ -111,7 +111,7 @@ def compare_scores(
         cluster_confusions(reference, predicted, units.codes, labels).astype(np.float64)
         for predicted in (first, second)
     ]
-    return _compare(both[0], both[1], spec.compute, units, seed=seed, num_resamples=num_resamples)
+    return compare_sums(both[0], both[1], spec.compute, units, seed=seed, num_resamples=num_resamples)
 
 
 def sign_flip_p(
@@ -214,9 +214,21 @@ def _values(scores: Mapping[str, float | None], ids: Sequence[str]) -> FloatArra
     return np.array([scores[key] for key in ids], dtype=np.float64)
 
 
-def _compare(
-    first: FloatArray, second: FloatArray, statistic: Statistic, units: Units, *, seed: int, num_resamples: int
+def compare_sums(
+    first: FloatArray,
+    second: FloatArray,
+    statistic: Statistic,
+    units: Units,
+    *,
+    seed: int,
+    num_resamples: int = NUM_RESAMPLES,
 ) -> Comparison:
+    """Difference of a statistic of two systems' sufficient statistics (K, ...) on the same rows.
+
+    Raises:
+        BadData: The statistic is undefined on all rows.
+    """
+
     def difference(sums: FloatArray) -> FloatArray:
         return statistic(sums[:, 0]) - statistic(sums[:, 1])
 

@@ -145,7 +145,7 @@ def score_interval(
     units = units_of(clusters)
     counts = cluster_confusions(reference, predicted, units.codes, labels).astype(np.float64)
     interval = unit_interval(counts, spec.compute, units, seed=seed, num_resamples=num_resamples)
-    return _within(interval, spec.range)
+    return within(interval, spec.range)
 
 
 def mean_statistics(values: FloatArray, units: Units) -> FloatArray:
@@ -256,7 +256,8 @@ def _jackknife_t(sufficient: FloatArray, statistic: Statistic, value: float, *, 
     return Interval(value, value - reach, value + reach, num_units, "jackknife t interval")
 
 
-def _within(interval: Interval, bounds: tuple[float, float]) -> Interval:
+def within(interval: Interval, bounds: tuple[float, float]) -> Interval:
+    """The interval cut to the range of its metric."""
     if interval.low is None or interval.high is None:
         return interval
     return replace(interval, low=max(interval.low, bounds[0]), high=min(interval.high, bounds[1]))

@@ -14,7 +14,7 @@ from typing import Literal
 from merit_cli.errors import CheckFailed, UsageError
 from merit_cli.metrics.spec import canonical_name, load_metric
 from merit_cli.reports.tables import format_number
-from merit_cli.workflows.evaluate.contrasts import Field, field_cell
+from merit_cli.workflows.evaluate.field import Field, field_cell
 from merit_cli.workflows.evaluate.groups import find_grouping, format_value
 from merit_cli.workflows.evaluate.items import Evaluated
 
@@ -100,7 +100,7 @@ def _look(check: Check, evaluated: Evaluated, seed: int) -> str:
         return f"{check.text}: no utterance is meant by it"
     spec = load_metric(check.metric, place=PLACE)
     name = evaluated.system
-    field = Field({name: evaluated}, tuple(members), evaluated.true, evaluated.labels, (spec,), seed)
+    field = Field({name: (evaluated,)}, tuple(members), evaluated.true, evaluated.labels, (spec,), seed)
     if not field.has(name, spec):
         return f"{check.text}: {check.metric} was not scored"
     cell = field_cell(field, name, spec, members)

@@ -14,7 +14,8 @@ from merit_cli.metrics.spec import MetricSpec, load_metric
 from merit_cli.reports.write import write_report
 from merit_cli.workers import Machine
 from merit_cli.workflows.evaluate.compare_report import comparison_report
-from merit_cli.workflows.evaluate.contrasts import Split, common_field, contrasts_by
+from merit_cli.workflows.evaluate.contrasts import Split, contrasts_by
+from merit_cli.workflows.evaluate.field import common_field
 from merit_cli.workflows.evaluate.groups import find_grouping
 from merit_cli.workflows.evaluate.inputs import Material, command_of, read_material
 from merit_cli.workflows.evaluate.items import ITEMS_NAME, Evaluated, read_evaluated
@@ -41,23 +42,31 @@ class CompareSummary:
 
 
 def run_compare(
-    recipe: EvaluateRecipe, sources: Sequence[Path], *, output: Path | None, machine: Machine
+    recipe: EvaluateRecipe, systems: Sequence[Sequence[Path]], *, output: Path | None, machine: Machine
 ) -> tuple[RunDir, CompareSummary]:
-    """Compare what stands at each source with the first; what was not evaluated yet is evaluated first.
+    """Compare each system with the first; what was not evaluated yet is evaluated first.
 
     Args:
         recipe: As for a single evaluation.
-        sources: Finished evaluations, or anything else that can be evaluated.
+        systems: For each, a source for every seed of training: a finished evaluation, or anything else that can be
+            evaluated.
         output: The run folder; None names it.
         machine: Workers, device, where runs go.
 
     Raises:
-        UsageError: Fewer than two sources, or no metric that two of them have.
+        UsageError: Fewer than two systems, no metric that two of them have, or unequal numbers of seeds.
         NoInput: A source is not there or not finished.
         BadData: They have no utterance in common.
     """
-    if len(sources) < 2:
+    if len(systems) < 2:
         raise UsageError("a comparison needs two runs at least", place="--compare", hint="the first is the baseline")
+    if len({len(seeds) for seeds in systems} - {1}) > 1:
+        raise UsageError(
+            "the systems have unequal numbers of seeds",
+            place="--compare",
+            hint="give one run each, or as many for each",
+        )
+    sources = [source for seeds in systems for source in seeds]
     materials = [None if command_of(source) == "evaluate" else _material(source, recipe) for source in sources]
     inputs = {
         f"system {number}": sha256_of_file(source / ITEMS_NAME) if material is None else material.content
@@ -84,7 +93,7 @@ def run_compare(
             _, summary = run_evaluate(recipe, material, output=folder, machine=replace(machine, overwrite=False))
             failed += summary.failed
         found.append(read_evaluated(folder))
-    field = common_field(_named(found), list(_specs(recipe, found)), seed=recipe.seed)
+    field = common_field(_named(systems, found), list(_specs(recipe, found)), seed=recipe.seed)
     if not field.specs:
         raise UsageError(
             "no metric was scored for two of the systems", place="--compare", hint="evaluate them by the same metrics"
@@ -113,13 +122,27 @@ def _data(split: Split) -> Iterator[dict[str, Any]]:
         yield from (one.to_data() | {"by": {split.grouping.key: value} if split.grouping else {}} for one in made)
 
 
-def _named(found: Sequence[Evaluated]) -> dict[str, Evaluated]:
-    """Each system under its name; with its folder's where two are called alike."""
-    names = [one.system for one in found]
-    named: dict[str, Evaluated] = {}
-    for one in found:
-        name = one.system if names.count(one.system) == 1 else f"{one.system} ({one.path.name})"
-        named[name if name not in named else f"{name} {len(named) + 1}"] = one
+def parse_systems(sources: Sequence[Path]) -> list[list[Path]]:
+    """The seeds of each system as typed: paths with commas between them, where no path is called so as a whole.
+
+    >>> [[str(path) for path in seeds] for seeds in parse_systems([Path("a1,a2"), Path("b")])]
+    [['a1', 'a2'], ['b']]
+    """
+    return [
+        [source] if source.exists() else [Path(part) for part in str(source).split(",") if part] for source in sources
+    ]
+
+
+def _named(systems: Sequence[Sequence[Path]], found: Sequence[Evaluated]) -> dict[str, list[Evaluated]]:
+    """The evaluations of each system under its name; with its folder's where two are called alike."""
+    left = iter(found)
+    grouped = [[next(left) for _ in seeds] for seeds in systems]
+    names = [seeds[0].system for seeds in grouped]
+    named: dict[str, list[Evaluated]] = {}
+    for seeds in grouped:
+        first = seeds[0]
+        name = first.system if names.count(first.system) == 1 else f"{first.system} ({first.path.name})"
+        named[name if name not in named else f"{name} {len(named) + 1}"] = seeds
     return named
 
 

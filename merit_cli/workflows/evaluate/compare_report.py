@@ -21,7 +21,8 @@ from merit_cli.reports.report import (
 )
 from merit_cli.reports.tables import format_number
 from merit_cli.workflows.evaluate.cells import cluster_note, interval_basis, num_speakers, quote
-from merit_cli.workflows.evaluate.contrasts import MARKS, Contrast, Field, Split, field_cell
+from merit_cli.workflows.evaluate.contrasts import MARKS, Contrast, Split
+from merit_cli.workflows.evaluate.field import Field, field_cell
 from merit_cli.workflows.evaluate.groups import GROUPINGS, format_value, label_of, split_by
 
 VERDICT_WORDS = {
@@ -86,6 +87,7 @@ def _differences_table(field: Field, whole: Sequence[Contrast]) -> Table:
             one.cell,
             f"{one.comparison.p_value:.2g}",
             f"{one.adjusted_p:.2g}",
+            _detectable(one),
             f"{one.verdict}{_direction(one)}",
         )
         for one in whole
@@ -96,9 +98,16 @@ def _differences_table(field: Field, whole: Sequence[Contrast]) -> Table:
         Column("difference"),
         Column("p"),
         Column("p (Holm)"),
+        Column("detectable"),
         Column("verdict"),
     )
-    return Table(f"Differences to {field.baseline}", _caption(field, len(whole)), columns, rows)
+    caption = f"{_caption(field, len(whole))} Detectable: the least true difference that is seen with power .8."
+    return Table(f"Differences to {field.baseline}", caption, columns, rows)
+
+
+def _detectable(one: Contrast) -> str:
+    """The least true difference that so many speakers show."""
+    return format_number(one.comparison.detectable, one.spec.unit)
 
 
 def _direction(one: Contrast) -> str:
@@ -112,6 +121,9 @@ def _caption(field: Field, num_contrasts: int) -> str:
     parts = [f"{len(field.utterances)} utterances that all systems have"]
     if count:
         parts.append(f"{count} speaker{'s' if count != 1 else ''}")
+    seeds = {name: len(runs) for name, runs in field.systems.items() if len(runs) > 1}
+    if seeds:
+        parts.append("seeds of training: " + ", ".join(f"{name} {count}" for name, count in seeds.items()))
     if field.true and any(spec.kind != "signal" for spec in field.specs):
         parts.append(f"classes {', '.join(field.labels)}")
     return (
@@ -134,21 +146,26 @@ def _sentences(field: Field, whole: Sequence[Contrast]) -> Iterator[str]:
             base = field_cell(field, field.baseline, one.spec, list(field.utterances))
             yield (
                 f"{one.spec.name}: {name} minus {field.baseline} is {quote(one.cell, signed=True)}, "
-                f"p = {one.adjusted_p:.2g} after Holm: {one.verdict} "
+                f"p = {one.adjusted_p:.2g} after Holm: {one.verdict}{_blind(one)} "
                 f"({field.baseline} has {format_number(base.mean, one.spec.unit)})."
             )
 
 
+def _blind(one: Contrast) -> str:
+    """What could not have been seen, where nothing was."""
+    is_blind = one.verdict == "not distinguishable" and one.comparison.detectable is not None
+    return f"; under {_detectable(one)} nothing would be seen" if is_blind else ""
+
+
 def _is_enhanced(field: Field, name: str) -> bool:
     """Whether a system heard enhanced speech."""
-    system = field.systems[name]
-    return any(system.utterances[one.id].enhancer for one in field.utterances)
+    heard = field.systems[name][0].utterances
+    return any(heard[one.id].enhancer for one in field.utterances)
 
 
 def _notes(field: Field, whole: Sequence[Contrast], card: Card) -> Iterator[str]:
-    left_out = {name: len(one.utterances) - len(field.utterances) for name, one in field.systems.items()}
-    for name, count in left_out.items():
-        if count:
+    for name, runs in field.systems.items():
+        if count := max(len(one.utterances) for one in runs) - len(field.utterances):
             yield f"{count} utterances of {name} are not in all the evaluations and were left out."
     yield from card.notes
     if card.synthetic:

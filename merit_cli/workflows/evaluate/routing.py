@@ -1,25 +1,29 @@
 """What the experts of a routed model did in training, from the metrics that its run left."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from merit_cli.errors import MeritError
 from merit_cli.io.jsonl import read_lines
+from merit_cli.io.run_dir import read_summary
 from merit_cli.reports.report import Cell, Curve, HeatMap, Point, Series
 
 METRICS_NAME = "metrics.jsonl"
+Epoch = tuple[int, Mapping[str, Any]]
+"""An epoch's number and its routing, as `training.routing_usage` sums it up."""
 
 
 def routing_pictures(run: Path | None) -> tuple[HeatMap | Curve, ...]:
-    """Share of the frames by expert and task at the end, and by epoch; none for a run without routers."""
+    """Each expert's share by task in the exported epoch, then over all epochs; none for a run without routers."""
     epochs = list(_epochs(run)) if run else []
-    if not epochs:
+    if not run or not epochs:
         return ()
-    return (_final_loads(epochs[-1]), *_loads_over_epochs(epochs))
+    pictures: tuple[HeatMap | Curve, ...] = (_loads(_exported(run, epochs)),)
+    return (*pictures, *_loads_over_epochs(epochs), _entropy_over_epochs(epochs)) if len(epochs) > 1 else pictures
 
 
-def _epochs(run: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _epochs(run: Path) -> Iterator[Epoch]:
     """Each epoch with its routing; nothing where the run left none."""
     path = run / METRICS_NAME
     if not path.exists():
@@ -33,19 +37,27 @@ def _epochs(run: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         return  # a picture less, not a report less
 
 
-def _final_loads(last: tuple[int, Mapping[str, Any]]) -> HeatMap:
-    epoch, routing = last
+def _exported(run: Path, epochs: Sequence[Epoch]) -> Epoch:
+    """The epoch whose weights the run exported; the last where it does not say."""
+    try:
+        best = read_summary(run).get("best", {}).get("epoch")
+    except MeritError:
+        best = None
+    return next((one for one in epochs if one[0] == best), epochs[-1])
+
+
+def _loads(chosen: Epoch) -> HeatMap:
+    epoch, routing = chosen
     tasks = routing["tasks"]
     num_experts = max(len(found["load"]) for found in tasks.values())
-    cells = tuple(tuple(Cell(float(share)) for share in found["load"]) for found in tasks.values())
-    facts = "; ".join(
-        f"{name}: entropy {found['entropy']:.2f} nats, router gradient {found['gradient_norm']:.2g}"
-        for name, found in tasks.items()
-    )
-    overlap = f" The tasks chose the same expert on {100 * routing['overlap']:.0f} % of the frames."
+    cells = tuple(tuple(Cell(100.0 * float(share), unit="%") for share in found["load"]) for found in tasks.values())
+    together = f" Of the experts chosen for a frame, the tasks share {100 * routing['overlap']:.0f} %."
+    collapsed = ", ".join(str(number + 1) for number in routing.get("collapsed", ()))
     return HeatMap(
-        "Share of the frames that each task sent to each expert",
-        f"Training, epoch {epoch}, by the router's first choice. {facts}.{overlap if len(tasks) > 1 else ''}",
+        "Who sends how much to which expert",
+        f"Share of each task's choices in per cent, training epoch {epoch}; {100 / num_experts:.0f} % each would be even."
+        + (together if len(tasks) > 1 else "")
+        + (f" COLLAPSED: expert {collapsed}, under 1 % of all choices." if collapsed else ""),
         "task",
         "expert",
         tuple(tasks),
@@ -54,17 +66,30 @@ def _final_loads(last: tuple[int, Mapping[str, Any]]) -> HeatMap:
     )
 
 
-def _loads_over_epochs(epochs: list[tuple[int, Mapping[str, Any]]]) -> Iterator[Curve]:
-    if len(epochs) < 2:
-        return
+def _loads_over_epochs(epochs: Sequence[Epoch]) -> Iterator[Curve]:
     for task in epochs[-1][1]["tasks"]:
-        num_experts = len(epochs[-1][1]["tasks"][task]["load"])
+        found = [(epoch, routing["tasks"][task]["load"]) for epoch, routing in epochs]
         lines = tuple(
-            Series(
-                f"expert {number + 1}",
-                tuple(Point(float(epoch), Cell(float(one["tasks"][task]["load"][number]))) for epoch, one in epochs),
-                number=number,
-            )
-            for number in range(num_experts)
+            _line(f"expert {number + 1}", number, [(epoch, 100.0 * load[number]) for epoch, load in found], "%")
+            for number in range(len(found[-1][1]))
         )
-        yield Curve(f"Use of the experts by {task}", "Training.", "epoch", "share of the frames", lines)
+        caption = "Share of the task's choices over the epochs of training."
+        yield Curve(f"Experts of {task}", caption, "epoch", "share (%)", lines)
+
+
+def _entropy_over_epochs(epochs: Sequence[Epoch]) -> Curve:
+    """How sure each router is: 0 for one expert alone, ln E for all alike."""
+    tasks = epochs[-1][1]["tasks"]
+    num_experts = max(len(found["load"]) for found in tasks.values())
+    lines = tuple(
+        _line(task, number, [(epoch, routing["tasks"][task]["entropy"]) for epoch, routing in epochs], "nats")
+        for number, task in enumerate(tasks)
+    )
+    caption = (
+        f"Mean entropy of a frame's probabilities: 0 where one expert gets all, ln {num_experts} where all get alike."
+    )
+    return Curve("How sure the routers are", caption, "epoch", "entropy (nats)", lines)
+
+
+def _line(name: str, number: int, values: Sequence[tuple[int, float]], unit: str) -> Series:
+    return Series(name, tuple(Point(float(x), Cell(float(y), unit=unit)) for x, y in values), number=number)

@@ -76,7 +76,9 @@ def systems(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def compared(systems: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompareSummary]:
-    run, summary = run_compare(recipe(), systems, output=tmp_path_factory.mktemp("compared") / "run", machine=Machine())
+    run, summary = run_compare(
+        recipe(), [[one] for one in systems], output=tmp_path_factory.mktemp("compared") / "run", machine=Machine()
+    )
     return run.path, summary
 
 
@@ -128,19 +130,19 @@ def test_finished_evaluations_are_compared_without_their_audio(systems: tuple[Pa
         for line in lines:
             line["utterance"]["audio"] = line["utterance"]["clean"] = "gone.flac"
         (path / "items.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    _, summary = run_compare(recipe(), runs, output=tmp_path / "run", machine=Machine())
+    _, summary = run_compare(recipe(), [[one] for one in runs], output=tmp_path / "run", machine=Machine())
     assert {line["verdict"] for line in summary.comparisons if line["by"] == {}} == {"ahead", "behind"}
 
 
 def test_only_common_utterances_count_and_the_rest_is_said(systems: tuple[Path, Path], tmp_path: Path) -> None:
     part = make_system(tmp_path / "part", noise_left=0.5, enhancer="half", skip=2)
-    run, summary = run_compare(recipe(), [systems[0], part], output=tmp_path / "run", machine=Machine())
+    run, summary = run_compare(recipe(), [[systems[0]], [part]], output=tmp_path / "run", machine=Machine())
     assert {line["n_total"] for line in summary.comparisons if line["by"] == {}} == {30}
     assert "2 utterances of noisy are not in all the evaluations and were left out." in read_report(run.path).notes
 
 
 def test_second_comparison_has_nothing_to_do(systems: tuple[Path, Path], compared: tuple[Path, CompareSummary]) -> None:
-    run, summary = run_compare(recipe(), systems, output=compared[0], machine=Machine())
+    run, summary = run_compare(recipe(), [[one] for one in systems], output=compared[0], machine=Machine())
     assert (run.state, summary.comparisons) == ("done", compared[1].comparisons)
 
 
@@ -150,12 +152,12 @@ def test_strangers_cannot_be_compared(systems: tuple[Path, Path], tmp_path: Path
         text = (other / name).read_text()
         (other / name).write_text(re.sub(r'("id": ?")u', r"\1v", text))
     with pytest.raises(BadData, match="no utterance in common"):
-        run_compare(recipe(), [systems[0], other], output=tmp_path / "run", machine=Machine())
+        run_compare(recipe(), [[systems[0]], [other]], output=tmp_path / "run", machine=Machine())
 
 
 def test_one_source_is_no_comparison(systems: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="two runs at least"):
-        run_compare(recipe(), systems[:1], output=tmp_path / "run", machine=Machine())
+        run_compare(recipe(), [systems[:1]], output=tmp_path / "run", machine=Machine())
 
 
 def test_a_folder_that_is_no_finished_evaluation_is_refused(tmp_path: Path) -> None:
@@ -203,3 +205,29 @@ def test_condition_on_an_unknown_metric_or_grouping_names_the_nearest(evaluation
         parse_check("macro_f2 < 0.5")
     with pytest.raises(UsageError, match="unknown grouping"):
         check_all([parse_check("f1@snrr=5 < 0.5")], read_evaluated(evaluation), seed=0)
+
+
+def test_seeds_of_a_system_are_a_second_factor_and_never_more_rows(systems: tuple[Path, Path], tmp_path: Path) -> None:
+    seeds = [systems[1], make_system(tmp_path / "cleaned2", noise_left=0.2, wrong_rounds=(1, 2), enhancer="tenth")]
+    run, summary = run_compare(recipe(), [[systems[0]], seeds], output=tmp_path / "run", machine=Machine())
+    together = {line["metric"]: line for line in summary.comparisons if line["by"] == {}}
+    alone = [
+        run_compare(recipe(), [[systems[0]], [one]], output=tmp_path / f"alone{number}", machine=Machine())[1]
+        for number, one in enumerate(seeds)
+    ]
+    single = [
+        line["difference"]
+        for one in alone
+        for line in one.comparisons
+        if line["by"] == {} and line["metric"] == "si_sdr_db"
+    ]
+    found = together["si_sdr_db"]["difference"]
+    assert together["si_sdr_db"]["n_total"] == 32
+    assert found["mean"] == pytest.approx(np.mean([one["mean"] for one in single]))
+    assert found["high"] - found["low"] > max(one["high"] - one["low"] for one in single)  # seeds differ by 6 dB
+    assert "seeds of training: tenth 2" in read_report(run.path).tables[0].caption
+
+
+def test_unequal_numbers_of_seeds_are_refused(systems: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unequal numbers of seeds"):
+        run_compare(recipe(), [[systems[0]] * 2, [systems[1]] * 3], output=tmp_path / "run", machine=Machine())
