@@ -63,7 +63,8 @@ def _header(report: Report, lead: Curve | Plane | None) -> str:
     notes = f'<div class="notes"><h2>Read this with the numbers</h2><ul>{notes}</ul></div>' if notes else ""
     kicker = '<p class="kicker">merit evaluation report</p>'
     title = f"<h1>{escape(minus(report.title))}</h1>"
-    return f'<header>{kicker}{title}<div class="summary"><div>{sentences}{tiles}</div>{picture}</div>{notes}</header>'
+    beside = f"<div>{picture}{notes}</div>" if picture or notes else ""
+    return f'<header>{kicker}{title}<div class="summary"><div>{sentences}{tiles}</div>{beside}</div></header>'
 
 
 def _tile(headline: Headline) -> str:
@@ -71,7 +72,8 @@ def _tile(headline: Headline) -> str:
     unit = f" <small>{escape(cell.unit)}</small>" if cell.unit else ""
     interval = format_interval(cell)
     facts = [f"95 % {interval}" if interval else "", f"{format_count(cell)} scored", *headline.remarks]
-    lines = "".join(f"<dd>{escape(minus(fact))}</dd>" for fact in facts if fact)
+    whole = (minus(fact).replace(" dB", "\N{NO-BREAK SPACE}dB") for fact in facts if fact)
+    lines = "".join(f"<dd>{escape(fact)}</dd>" for fact in whole)
     value = f'<dd class="value">{minus(format_number(cell.mean, cell.unit))}{unit}</dd>'
     return f'<dl class="tile"><dt>{escape(headline.label)}</dt>{value}{lines}</dl>'
 

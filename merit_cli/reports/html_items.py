@@ -76,7 +76,7 @@ def items_section(items: Items) -> str:
     data = {
         "rows": rows,
         "numeric": numeric,
-        "decimals": [decimals_of(column.unit) for column in items.columns],
+        "decimals": [_decimals(items, index) for index in range(len(items.columns))],
         "step": ROWS_AT_A_TIME,
     }
     heads = "".join(
@@ -90,12 +90,19 @@ def items_section(items: Items) -> str:
         '<div id="items-list"><p><label for="items-search">Search</label> '
         '<input id="items-search" type="search" autocomplete="off"> '
         '<span id="items-count" role="status" class="quiet"></span></p>'
-        '<div class="scroll" role="region" tabindex="0" aria-label="List of utterances"><table id="items-table">'
+        '<div class="scroll tall" role="region" tabindex="0" aria-label="List of utterances"><table id="items-table">'
         f'<thead><tr>{heads}</tr></thead><tbody id="items-body"></tbody></table></div>'
         f'<button type="button" id="items-more">Show {ROWS_AT_A_TIME} more</button>{remark}'
         '<noscript><p class="quiet">The list needs scripts; items.jsonl beside this page has it too.</p></noscript>'
         f'<script type="application/json" id="items-data">{packed}</script><script>{SCRIPT}</script></div>'
     )
+
+
+def _decimals(items: Items, index: int) -> int:
+    """As its unit deserves; none for a column of whole numbers, such as the SNRs of a plan."""
+    values = (row[index] for row in items.rows)
+    is_whole = all(value.is_integer() for value in values if isinstance(value, float))
+    return 0 if is_whole else decimals_of(items.columns[index].unit)
 
 
 def _fitting(items: Items) -> tuple[list[list[str | float | None]], int]:

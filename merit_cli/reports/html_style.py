@@ -57,9 +57,9 @@ nav ul {
 .tile dd { margin: 0; font-size: .8rem; color: var(--quiet); }
 .tile dd.value { font-size: 1.5rem; line-height: 1.25; color: var(--ink); font-variant-numeric: tabular-nums; }
 .value small { font-size: .95rem; color: var(--quiet); }
-.notes { border-left: 3px solid var(--alert); padding: .15rem 0 .15rem 1rem; margin: 1.2rem 0; }
+.notes { border-left: 3px solid var(--alert); padding: .1rem 0 .1rem .9rem; margin: 1rem 0 0; }
 .notes h2 { all: unset; display: block; font-weight: 600; font-size: .92rem; color: var(--alert); }
-.notes ul { margin: .2rem 0 0; padding-left: 1.1rem; font-size: .92rem; max-width: 46rem; }
+.notes ul { margin: .2rem 0 0; padding-left: 1.1rem; font-size: .88rem; line-height: 1.45; max-width: 46rem; }
 .scroll { overflow-x: auto; margin: .6rem 0 1.6rem; }
 table {
   border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums lining-nums;
@@ -128,7 +128,10 @@ section:not(.live) #items-list > p, section:not(.live) #items-more { display: no
   padding: .2rem .5rem;
 }
 #items-table { font-size: .84rem; }
-#items-table tbody th { overflow-wrap: anywhere; min-width: 14rem; }
+.scroll.tall { max-height: 75vh; overflow-y: auto; }
+.tall thead th { position: sticky; top: 0; background: var(--paper); }
+#items-table tbody th { white-space: nowrap; padding-right: 1.2rem; }
+#items-table tbody :is(th, td) { padding-block: .22rem; }
 #items-table td { white-space: nowrap; }
 #items-table button, #items-more { font: inherit; color: inherit; cursor: pointer; }
 #items-table button { all: unset; cursor: pointer; text-decoration: underline dotted; text-underline-offset: .2em; }
