@@ -7,7 +7,7 @@ STYLE = """
   --line-1: #135e68; --line-2: #a8561a; --line-3: #6b5b95; --line-4: #7a7f2a; --line-5: #8f3b52; --line-6: #5b6570;
   color-scheme: light dark;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #14171a; --sheet: #1b1f23; --ink: #e8e4da; --quiet: #a3abb3; --rule: #363c43; --accent: #7cc7cf;
     --alert: #f0a070; --tint: #1d3134; --up: #1f7a86; --down: #8f5417;
@@ -154,12 +154,18 @@ summary { cursor: pointer; }
   .tile { padding: .6rem .7rem; }
   .tile dd.value { font-size: 1.3rem; }
 }
+@page { margin: 15mm 14mm; }
 @media print {
   :root { --paper: #fff; --sheet: #fff; }
   body { font-size: 10.5pt; }
   .page { max-width: none; padding: 0; }
-  nav, audio, .skip, #items-list { display: none; }
+  nav, .player, .skip, section:has(#items-list) { display: none; }
+  .figures, .summary { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .figures.small { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .tiled { font-size: .8rem; }
+  .tiled tbody td { min-width: 0; padding: .2rem .4rem; }
   .scroll { overflow: visible; }
+  .example { grid-template-columns: 15rem minmax(0, 1fr); }
   figure, .example, .tile, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
 }

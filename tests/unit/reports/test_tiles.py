@@ -86,7 +86,7 @@ def test_confusion_shades_each_row_by_its_shares() -> None:
 
 
 def _themes() -> dict[str, dict[str, str]]:
-    light, dark = STYLE.split("@media (prefers-color-scheme: dark)")
+    light, dark = STYLE.split("@media screen and (prefers-color-scheme: dark)")
     found = {}
     for name, text in (("light", light), ("dark", dark[: dark.index("* {")])):
         found[name] = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", text))
