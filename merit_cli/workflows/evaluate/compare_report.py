@@ -87,6 +87,7 @@ def _differences_table(field: Field, whole: Sequence[Contrast]) -> Table:
             one.cell,
             f"{one.comparison.p_value:.2g}",
             f"{one.adjusted_p:.2g}",
+            _other(one),
             _detectable(one),
             f"{one.verdict}{_direction(one)}",
         )
@@ -98,11 +99,23 @@ def _differences_table(field: Field, whole: Sequence[Contrast]) -> Table:
         Column("difference"),
         Column("p"),
         Column("p (Holm)"),
+        Column("other test"),
         Column("detectable"),
         Column("verdict"),
     )
-    caption = f"{_caption(field, len(whole))} Detectable: the least true difference that is seen with power .8."
+    caption = (
+        f"{_caption(field, len(whole))} Other test: Wilcoxon's over speakers' means, or McNemar's over utterances, "
+        "which takes them as independent and so is too sure. Detectable: the least true difference that is seen with "
+        "power .8."
+    )
     return Table(f"Differences to {field.baseline}", caption, columns, rows)
+
+
+def _other(one: Contrast) -> str:
+    if one.other_test is None:
+        return ""
+    name, p = one.other_test
+    return f"{name.removesuffix('_p').capitalize().replace('Mcnemar', 'McNemar')} {p:.2g}"
 
 
 def _detectable(one: Contrast) -> str:

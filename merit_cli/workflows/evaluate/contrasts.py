@@ -9,6 +9,7 @@ import numpy as np
 from merit_cli.errors import BadData
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.comparison import Comparison, Verdict, compare_sums, holm, verdict
+from merit_cli.metrics.paired_tests import mcnemar_p, wilcoxon_p
 from merit_cli.metrics.seeds import compare_over_seeds
 from merit_cli.metrics.spec import MetricSpec
 from merit_cli.metrics.statistics import (
@@ -34,6 +35,7 @@ class Contrast:
         verdict: In words, by the interval and the adjusted p.
         n_scored: Utterances that both systems have a value for.
         n_total: Utterances that were asked for.
+        other_test: Name and p-value of the test that readers may expect beside ours; None with several seeds.
     """
 
     system: str
@@ -43,6 +45,7 @@ class Contrast:
     verdict: Verdict
     n_scored: int
     n_total: int
+    other_test: tuple[str, float] | None = None
 
     @property
     def cell(self) -> Cell:
@@ -59,6 +62,8 @@ class Contrast:
             "p_value": self.comparison.p_value,
             "p_holm": self.adjusted_p,
             "verdict": self.verdict,
+            "detectable": self.comparison.detectable,
+            "other_test": dict([self.other_test]) if self.other_test else {},
             "n_scored": self.n_scored,
             "n_total": self.n_total,
         }
@@ -111,7 +116,22 @@ def _raw(field: Field, members: Sequence[Utterance]) -> Iterator[Contrast]:
                 comparison = _compare(field, name, spec, rows)
             except BadData:  # undefined on these rows; the table shows the cells without a value
                 continue
-            yield Contrast(name, spec, comparison, comparison.p_value, "not distinguishable", len(rows), len(asked))
+            other = _other_test(field, name, spec, rows)
+            yield Contrast(
+                name, spec, comparison, comparison.p_value, "not distinguishable", len(rows), len(asked), other
+            )
+
+
+def _other_test(field: Field, name: str, spec: MetricSpec, rows: Sequence[Utterance]) -> tuple[str, float] | None:
+    """Wilcoxon's over speakers for values, McNemar's over utterances for labels."""
+    own, base = field.systems[name], field.systems[field.baseline]
+    if len(own) > 1 or len(base) > 1 or spec.kind == "probability":
+        return None
+    if spec.kind == "signal":
+        first, second = (np.array([run.scores[spec.name][one.id] for one in rows], float) for run in (own[0], base[0]))
+        return "wilcoxon_p", wilcoxon_p(first, second, [one.speaker for one in rows])
+    right = [[run.predictions[one.id].predicted == field.true[one.id] for one in rows] for run in (own[0], base[0])]
+    return "mcnemar_p", mcnemar_p(*right)
 
 
 def _compare(field: Field, name: str, spec: MetricSpec, rows: Sequence[Utterance]) -> Comparison:

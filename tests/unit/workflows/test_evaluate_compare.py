@@ -92,6 +92,8 @@ def test_the_first_source_is_the_baseline_and_each_difference_has_a_verdict(
     assert together["si_sdr_db"]["verdict"] == "ahead"
     assert together["macro_f1"]["verdict"] == "behind"
     assert together["macro_f1"]["p_holm"] >= together["macro_f1"]["p_value"]
+    assert together["si_sdr_db"]["other_test"] == {"wilcoxon_p": pytest.approx(2**-7)}  # eight speakers, all one way
+    assert together["macro_f1"]["other_test"] == {"mcnemar_p": pytest.approx(2.0**-23)}  # 24 rows wrong in one alone
 
 
 def test_each_snr_is_compared_apart(compared: tuple[Path, CompareSummary]) -> None:
