@@ -48,11 +48,10 @@ def _print_one(table: "Table") -> None:
         max(len(line) for line in (*head.split("\n"), *(row[index] for row in rows)))
         for index, head in enumerate(heads)
     ]
-    texts = [index for index, metric in enumerate(is_metric) if not metric]
-    metrics = [index for index, metric in enumerate(is_metric) if metric]
-    fixed = sum(widths[index] + COLUMN_MARGIN for index in texts)
-    for number, group in enumerate(fitting_columns([widths[index] for index in metrics], fixed=fixed) or [range(0)]):
-        shown = [*texts, *(metrics[place] for place in group)]
+    lead = is_metric.index(True) if True in is_metric else len(heads)  # names of the rows, repeated in every part
+    fixed = sum(width + COLUMN_MARGIN for width in widths[:lead])
+    for number, group in enumerate(fitting_columns(widths[lead:], fixed=fixed) or [range(0)]):
+        shown = [*range(lead), *(lead + place for place in group)]
         title = f"{table.title}, continued" if number else table.title
         print_table([heads[index] for index in shown], [[row[index] for index in shown] for row in rows], title=title)
 

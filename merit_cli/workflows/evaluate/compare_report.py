@@ -103,8 +103,9 @@ def _differences_table(field: Field, whole: Sequence[Contrast]) -> Table:
         Column("detectable"),
         Column("verdict"),
     )
+    basis = interval_basis([one.speaker for one in field.utterances])
     caption = (
-        f"{_caption(field, len(whole))} Other test: Wilcoxon's over speakers' means, or McNemar's over utterances, "
+        f"{_caption(field, len(whole))} Other test: Wilcoxon's over {basis}, or McNemar's over utterances, "
         "which takes them as independent and so is too sure. Detectable: the least true difference that is seen with "
         "power .8."
     )
