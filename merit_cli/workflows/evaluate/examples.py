@@ -15,19 +15,24 @@ from merit_cli.workflows.evaluate.sentences import leading_metric
 
 
 def choose_examples(findings: Findings, *, folder: Path, count: int) -> tuple[Example, ...]:
-    """At most ``count`` utterances with their sounds; paths are relative to ``folder``."""
+    """At most ``count`` utterances with their sounds; paths are relative to ``folder``.
+
+    Where both tasks were scored, a quarter of them are mistakes of emotion.
+    """
+    wrong = _by_confidence(findings, findings.classified) if findings.classified else []
+    chosen: list[tuple[Utterance, str]] = []
     if findings.scored and findings.pairs.utterances:
-        chosen = _by_score(findings, findings.scored, count)
-    elif findings.classified:
-        chosen = _by_confidence(findings, findings.classified, count)
-    else:
-        chosen = []
+        num_wrong = min(len(wrong), -(-count // 4) if count > 1 else 0)
+        chosen = _by_score(findings, findings.scored, count - num_wrong)
+    shown = {one.id for one, _ in chosen}
+    chosen += [(one, why) for one, why in wrong if one.id not in shown][: count - len(chosen)]
     return tuple(_example(findings, one, why, folder) for one, why in chosen)
 
 
 def _by_score(findings: Findings, scored: Scored, count: int) -> list[tuple[Utterance, str]]:
     spec = leading_metric(scored)
-    ids = [one.id for one in findings.pairs.utterances]
+    utterances = findings.pairs.utterances
+    ids = [one.id for one in utterances]
     own = scored.book.values(scored.system, spec.name, ids)
     is_gain = scored.has_noisy and scored.system != NOISY
     base: Sequence[float | None] = scored.book.values(NOISY, spec.name, ids) if is_gain else [0.0] * len(ids)
@@ -38,27 +43,49 @@ def _by_score(findings: Findings, scored: Scored, count: int) -> list[tuple[Utte
         if value is not None and before is not None
     )
     what = f"{spec.name} gain over the noisy speech" if is_gain else spec.name
-    places = _places(len(ranked), count)
-    return [(findings.pairs.utterances[ranked[place][1]], f"{word} {what}") for place, word in places]
+    places = different_places([source_of(utterances[index]) for _, index in ranked], count)
+    return [(utterances[ranked[place][1]], f"{rank_words(place, len(ranked))} {what}") for place in places]
 
 
-def _places(total: int, count: int) -> list[tuple[int, str]]:
-    """Ranks to show, worst first, and the word for each: half of them worst, one median, one best.
+def source_of(one: Utterance) -> str:
+    """What is said in an utterance and in which noise: the SNRs of one mixture sound much alike."""
+    return f"{one.mixture.clean_id} {one.mixture.noise_id}" if one.mixture else one.id
 
-    >>> _places(9, 4)
-    [(0, 'lowest'), (1, 'second lowest'), (4, 'median'), (8, 'highest')]
+
+def different_places(sources: Sequence[str], count: int) -> list[int]:
+    """Ranks to show, worst first: half of them the worst, one median, one best, no source twice if others are left.
+
+    Args:
+        sources: Of the ranked utterances, worst first.
+        count: How many at most.
+
+    >>> different_places(["a", "a", "b", "c", "d"], 4)
+    [0, 2, 3, 4]
     """
-    words = ("lowest", "second lowest", "third lowest")
-    wanted = [(0, words[0]), (total - 1, "highest"), (total // 2, "median"), (1, words[1]), (2, words[2])]
-    wanted += [(rank, f"rank {rank + 1} from below in") for rank in range(3, total)]
-    seen: dict[int, str] = {}
-    for place, word in wanted:
-        if 0 <= place < total and place not in seen and len(seen) < count:
-            seen[place] = word
-    return sorted(seen.items())
+    total = len(sources)
+    wanted = [0, total - 1, total // 2, *range(1, total)][:total] if total else []
+    order = [*dict.fromkeys(wanted), *range(total)]
+    places: list[int] = []
+    for again in (False, True):
+        for place in order:
+            seen = {sources[one] for one in places}
+            if len(places) < count and place not in places and (again or sources[place] not in seen):
+                places.append(place)
+    return sorted(places)
 
 
-def _by_confidence(findings: Findings, classified: Classified, count: int) -> list[tuple[Utterance, str]]:
+def rank_words(place: int, total: int) -> str:
+    """How bad an utterance is among all, worst first.
+
+    >>> [rank_words(place, 9) for place in (0, 2, 4, 8)]
+    ['worst', 'rank 3 of 9 from the worst in', 'median', 'best']
+    """
+    words = {total // 2: "median", total - 1: "best", 0: "worst"}
+    return words.get(place, f"rank {place + 1} of {total} from the worst in")
+
+
+def _by_confidence(findings: Findings, classified: Classified) -> list[tuple[Utterance, str]]:
+    """Every wrong answer, the surest first."""
     predictions = findings.material.predictions or {}
     known = [one for one in classified.utterances if one.id in predictions]
     wrong = [one for one in known if predictions[one.id].predicted != true_label(one, predictions)]
@@ -67,7 +94,7 @@ def _by_confidence(findings: Findings, classified: Classified, count: int) -> li
         said = predictions[one.id]
         return -float(said.probabilities.get(said.predicted, 0.0))
 
-    return [(one, "wrong, and sure of it") for one in sorted(wrong, key=surety)[:count]]
+    return [(one, "label wrong, and sure of it") for one in sorted(wrong, key=surety)]
 
 
 def _example(findings: Findings, one: Utterance, why: str, folder: Path) -> Example:
