@@ -54,7 +54,7 @@ nav ul {
   margin: 0;
 }
 .tile dt { color: var(--quiet); font-size: .84rem; }
-.tile dd { margin: 0; font-size: .8rem; color: var(--quiet); }
+.tile dd { margin: 0; font-size: .77rem; color: var(--quiet); }
 .tile dd.value { font-size: 1.5rem; line-height: 1.25; color: var(--ink); font-variant-numeric: tabular-nums; }
 .value small { font-size: .95rem; color: var(--quiet); }
 .notes { border-left: 3px solid var(--alert); padding: .1rem 0 .1rem .9rem; margin: 1rem 0 0; }

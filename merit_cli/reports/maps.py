@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from merit_cli.reports.canvas import FAINT, INK, LINES, new_figure, to_svg
+from merit_cli.reports.canvas import FAINT, INK, new_figure, to_svg
 from merit_cli.reports.html_text import minus
-from merit_cli.reports.plots import MARKERS, means, reaches
+from merit_cli.reports.plots import MARKERS, colour_of, means, reaches
 from merit_cli.reports.report import Plane, PlanePoint
 from merit_cli.reports.tables import format_number
 
@@ -13,17 +13,17 @@ def draw_plane(plane: Plane) -> str:
     """Points with their 95 % intervals as crosses; the conditions of one system are joined by a line."""
     figure, axes = new_figure(5.4, 3.6)
     names = list(dict.fromkeys(point.name for point in plane.points))
+    accented = next((point.name for point in plane.points if point.strong), None)
     for name in names:
         points = [point for point in plane.points if point.name == name and _is_whole(point)]
         if not points:
             continue
-        colour = LINES[0] if points[0].strong else LINES[1 + points[0].number % (len(LINES) - 1)]
         axes.errorbar(
             means([point.x for point in points]),
             means([point.y for point in points]),
             xerr=reaches([point.x for point in points]),
             yerr=reaches([point.y for point in points]),
-            color=colour,
+            color=colour_of(points[0].number, is_accented=name == accented),
             marker=MARKERS[points[0].number % len(MARKERS)],
             markersize=5,
             linewidth=0.8,

@@ -34,7 +34,7 @@ def draw_curve(curve: Curve) -> str:
         cells = [(point.x + offset, point.cell) for point in series.points if point.cell.mean is not None]
         values = [cell for _, cell in cells]
         bars = reaches(values) if any(cell.low is not None for cell in values) else None
-        axes.errorbar([x for x, _ in cells], means(values), yerr=bars, **_look(series))
+        axes.errorbar([x for x, _ in cells], means(values), yerr=bars, **_look(series, curve.series))
     axes.set(xlabel=curve.x_label, ylabel=curve.y_label)
     if len(xs) <= MOST_TICKS:
         axes.set_xticks(xs)
@@ -52,7 +52,7 @@ def _draw_rows(curve: Curve) -> str:
     for place, series in enumerate(curve.series):
         cells = [(float(place), point.cell) for point in series.points if point.cell.mean is not None]
         values = [cell for _, cell in cells]
-        axes.errorbar(means(values), [x for x, _ in cells], xerr=reaches(values), **_look(series))
+        axes.errorbar(means(values), [x for x, _ in cells], xerr=reaches(values), **_look(series, curve.series))
     axes.set(xlabel=curve.y_label, ylim=(len(curve.series) - 0.5, -0.5))
     axes.set_yticks(range(len(curve.series)), [series.name for series in curve.series])
     axes.tick_params(axis="y", length=0, labelsize=9)
@@ -73,10 +73,11 @@ def reaches(cells: Sequence[Cell]) -> FloatArray:
     return np.asarray(np.abs(np.vstack([means(cells) - lows, highs - means(cells)])))
 
 
-def _look(series: Series) -> dict[str, Any]:  # matplotlib's keywords
+def _look(series: Series, among: Sequence[Series]) -> dict[str, Any]:  # matplotlib's keywords
     strong = series.strong
+    is_first = series is next((one for one in among if one.strong), None)
     return {
-        "color": LINES[0] if strong else LINES[1 + series.number % (len(LINES) - 1)],
+        "color": colour_of(series.number, is_accented=is_first),
         "marker": MARKERS[series.number % len(MARKERS)],
         "markersize": 5 if strong else 4,
         "linewidth": 2.2 if strong else 1.2,
@@ -86,6 +87,11 @@ def _look(series: Series) -> dict[str, Any]:  # matplotlib's keywords
         "capsize": 2.5,
         "label": series.name,
     }
+
+
+def colour_of(number: int, *, is_accented: bool) -> str:
+    """The accent for the one that a plot is about, the first of them where it is about several; else by number."""
+    return LINES[0] if is_accented else LINES[1 + number % (len(LINES) - 1)]
 
 
 def describe_curve(curve: Curve) -> str:

@@ -44,6 +44,12 @@ def test_plane_names_its_axes_and_conditions_and_leaves_out_what_has_no_value() 
     assert "0 dB: 1.25, –" in describe_plane(PLANE)
 
 
+def test_systems_of_a_plane_have_colours_of_their_own() -> None:
+    points = tuple(PlanePoint(name, "0 dB", CELL, CELL, number > 0, number) for number, name in enumerate("abc"))
+    svg = draw_plane(Plane("t", "c", "x", "y", points))
+    assert {number for number in range(1, 7) if f"var(--line-{number})" in svg} == {1, 2, 4}
+
+
 def test_report_with_pictures_and_items_survives_json_and_old_reports_load() -> None:
     curve = Curve("c", "", "epoch", "share", (Series("expert 1", (Point(1.0, CELL),)),))
     items = Items((Column("id"), Column("stoi")), (("a", 0.5), ("b", None)))

@@ -44,3 +44,10 @@ def test_many_places_are_numbered_in_round_steps() -> None:
     points = tuple(Point(float(epoch), Cell(0.5)) for epoch in range(1, 101))
     words = draw_curve(Curve("a", "", "epoch", "share", (Series("expert 1", points),)))
     assert 3 <= len(re.findall(r">\d+<", words)) <= 12
+
+
+def test_several_series_that_a_plot_is_about_have_colours_of_their_own() -> None:
+    points = (Point(-5.0, Cell(1.0)), Point(0.0, Cell(2.0)))
+    lines = tuple(Series(name, points, strong=number > 0, number=number) for number, name in enumerate("abc"))
+    svg = draw_curve(Curve("a", "", "SNR (dB)", "y", lines))
+    assert {number for number in range(1, 7) if f"var(--line-{number})" in svg} == {1, 2, 4}
