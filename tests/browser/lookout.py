@@ -30,12 +30,12 @@ def packages() -> Path:
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}')
-        flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error")
+        flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--fetch-retries=1")
         command = [NPM, "install", *flags, *PACKAGES]
         got = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
         if got.returncode:
             lines = got.stderr.strip().splitlines() or ["no reason given"]
-            pytest.skip(f"{' and '.join(PACKAGES)} could not be fetched from the npm registry: {lines[-1]}")
+            pytest.skip(f"{' and '.join(PACKAGES)} could not be fetched from the npm registry: {lines[0]}")
         done.touch()
     return folder
 
