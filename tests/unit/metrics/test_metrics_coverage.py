@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "recipes" / "benchmarks" / "coverage.py"
+SCRIPT = Path(__file__).parents[3] / "recipes" / "benchmarks" / "interval_coverage.py"
 REPEATS = 4000
 """Binomial error of a coverage of 95 %: 0.34 points, so that 93 to 97 % is six errors either way."""
 

@@ -1,7 +1,7 @@
 """How often 95 % intervals cover the truth, and how often the paired test errs, by simulation.
 
-    python recipes/benchmarks/coverage.py
-    python recipes/benchmarks/coverage.py --repeats 500       # a quick look
+    python recipes/benchmarks/interval_coverage.py
+    python recipes/benchmarks/interval_coverage.py --repeats 500       # a quick look
 
 Speakers have 2 to 30 rows each and rows of a speaker are alike: a mean with 30 % of its variance between
 speakers, and macro-F1 of four classes of unequal size where speakers differ in skill and in their classes.
