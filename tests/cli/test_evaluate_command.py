@@ -128,6 +128,14 @@ def test_predictions_of_another_tool_are_scored_without_any_audio(foreign: Path)
     assert done.returncode == 0, done.stderr
     assert summary["metrics"]["uar"]["mean"] == pytest.approx(2 / 3, abs=0.05)
     assert set(summary["metrics"]) == {"macro_f1", "uar", "auc", "ece"}
+    report = json.loads((foreign / "f" / "report.json").read_text())
+    by_class = next(table for table in report["tables"] if table["title"] == "Emotion, by class")
+    assert [row[:2] for row in by_class["rows"]] == [["angry", "24"], ["calm", "24"]]
+    assert by_class["rows"][1][3]["mean"] == pytest.approx(summary["metrics"]["uar"]["mean"], abs=0.1)
+    spared = next(curve for curve in report["curves"] if curve["title"] == "Mistakes by share answered")
+    last = spared["series"][0]["points"][-1]
+    assert (last["x"], last["cell"]["n_scored"]) == (1.0, 48)
+    assert last["cell"]["mean"] == pytest.approx(1.0 - summary["metrics"]["uar"]["mean"], abs=0.01)
     assert {"gender": "f"} in [group["by"] for group in summary["groups"]]
     assert {"snr_db": 5.0} in [group["by"] for group in summary["groups"]]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from merit_cli.reports.report import Report
 from merit_cli.workflows.evaluate.attributes import attribute_sentences, attribute_tables
+from merit_cli.workflows.evaluate.by_class import abstention_curves, class_table
 from merit_cli.workflows.evaluate.cells import cluster_note
 from merit_cli.workflows.evaluate.emotion import emotion_confusions, emotion_curves, emotion_tables
 from merit_cli.workflows.evaluate.enhancement import enhancement_curves, enhancement_tables
@@ -43,11 +44,13 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
         tables=(
             *(enhancement_tables(scored, utterances, findings.groupings) if scored else ()),
             *(emotion_tables(classified, findings.groupings) if classified else ()),
+            *((class_table(classified),) if classified else ()),
             *(attribute_tables(rated, findings.groupings) if rated else ()),
         ),
         curves=(
             *(enhancement_curves(scored, utterances) if scored else ()),
             *(emotion_curves(classified) if classified else ()),
+            *(abstention_curves(classified) if classified else ()),
         ),
         confusions=emotion_confusions(classified) if classified else (),
         examples=choose_examples(findings, folder=folder, count=num_examples),
