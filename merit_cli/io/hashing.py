@@ -20,9 +20,12 @@ def sha256_of_file(path: Path) -> str:
 
 
 def hash_of_files(paths: list[Path]) -> str:
-    """A hash over name, size and modification time of many files, contents unread."""
+    """A hash over name, size and modification time of many files, contents unread; a link to nothing has neither."""
     digest = hashlib.sha256()
     for path in sorted(paths):
-        status = path.stat()
-        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        try:
+            status = path.stat()
+            digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        except OSError:
+            digest.update(f"{path}\0missing\n".encode())
     return digest.hexdigest()

@@ -2,8 +2,9 @@
 
 import glob
 import hashlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from merit_cli.errors import BadData, MeritError, NoInput
@@ -87,25 +88,39 @@ def _as_manifest(path: Path) -> Path | None:
 
 
 def _audio_paths(spec: str) -> tuple[Path, list[Path]]:
-    """The folder that ids are relative to, and the audio files, sorted."""
+    """The folder that ids are relative to, and the audio files, sorted; links keep their own names."""
     path = Path(spec)
     if path.is_dir():
-        found = sorted(
-            p.resolve() for p in path.rglob("*") if is_audio(p) and p.is_file() and not p.name.startswith(".")
-        )
+        found = sorted(_audio_below(path.resolve()))
         if not found:
             raise NoInput(
                 "the folder holds no audio files", place=spec, hint="wav, flac, ogg, opus, mp3 and aiff are read"
             )
         return path.resolve(), found
     if path.is_file():
-        return path.resolve().parent, [path.resolve()]
-    matches = sorted(Path(match).resolve() for match in glob.glob(spec, recursive=True) if is_audio(Path(match)))
-    if not matches:
-        raise NoInput("the file, folder or pattern matches nothing", place=spec, hint="check the spelling and the path")
+        root = path.parent.resolve()
+        return root, [root / path.name]
     literal = Path(spec.split("*")[0].split("?")[0].split("[")[0])
-    root = literal if literal.is_dir() else literal.parent
-    return root.resolve(), matches
+    literal = literal if literal.is_dir() else literal.parent
+    names = [Path(match) for match in glob.glob(spec, recursive=True) if is_audio(Path(match))]
+    if not names:
+        raise NoInput("the file, folder or pattern matches nothing", place=spec, hint="check the spelling and the path")
+    root = literal.resolve()
+    return root, sorted(root / name.relative_to(literal) for name in names)
+
+
+def _audio_below(root: Path) -> Iterator[Path]:
+    """Audio files of a folder, also behind links to folders, each folder once; links to nothing are among them."""
+    visited: set[str] = set()
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in visited:  # a link back up, or a second one to the same place
+            subfolders.clear()
+            continue
+        visited.add(real)
+        subfolders.sort()  # so that it is always the same of two links
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
+        yield from (path for path in paths if is_audio(path) and (path.is_file() or not path.exists()))
 
 
 def _from_file(path: Path, root: Path) -> Utterance:

@@ -80,6 +80,23 @@ def test_a_file_a_folder_a_glob_and_a_manifest_name_the_same_sound(tmp_path: Pat
         assert read_inputs([spec]).utterances == [folder]
 
 
+def test_links_keep_their_names_and_those_to_nothing_are_bad(tmp_path: Path) -> None:
+    write_audio(tmp_path / "elsewhere" / "rain" / "7.wav", np.full(160, 0.1), 16000)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "sub").symlink_to(tmp_path / "elsewhere" / "rain")
+    (folder / "up").symlink_to(folder)
+    (folder / "a.wav").symlink_to(tmp_path / "elsewhere" / "rain" / "7.wav")
+    (folder / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    (folder / "round.wav").symlink_to("round.wav")
+    for spec, names in ((folder, ["a", "sub__7"]), (f"{folder}/*.wav", ["a"])):
+        inputs = read_inputs([spec])
+        assert [one.id for one in inputs.utterances] == names
+        assert {Path(name).name for name in inputs.bad} == {"gone.wav", "round.wav"}
+    assert [one.id for one in read_inputs([folder / "a.wav"]).utterances] == ["a"]
+    assert list(read_inputs([folder / "gone.wav"]).bad) == [str(folder / "gone.wav")]
+
+
 def test_manifest_lines_can_come_through_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     line = utterance(tmp_path).to_line(tmp_path)
