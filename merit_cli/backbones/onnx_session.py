@@ -12,24 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from merit_cli.errors import BadData, Unavailable
+from merit_cli.backbones.onnx_runtime import import_onnxruntime
+from merit_cli.errors import BadData
 from merit_cli.io.hashing import sha256_of_file
 
 FloatArray = NDArray[np.float32]
-
-
-def import_onnxruntime() -> Any:  # the package has no types
-    """The package.
-
-    Raises:
-        Unavailable: It is not installed.
-    """
-    try:
-        import onnxruntime  # slow to import, and an extra
-    except ModuleNotFoundError as error:
-        hint = "pip install 'merit-cli[onnx]'"
-        raise Unavailable("this encoder needs the package 'onnxruntime'", hint=hint) from error
-    return onnxruntime
 
 
 class FrozenOnnxEncoder(nn.Module):
