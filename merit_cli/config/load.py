@@ -6,7 +6,7 @@ then validation of the whole. Every fault is reported at once, with its key path
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import UnionType
@@ -25,6 +25,20 @@ Tree = dict[str, Any]  # YAML's own data model: nested mappings of plain values
 RecipeT = TypeVar("RecipeT", bound=FrozenConfig)
 
 
+class _OneOfAKey(yaml.SafeLoader):
+    """Refuses a key that stands twice in a mapping, which YAML forbids and its library lets pass."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's
+        seen: set[tuple[str, str]] = set()
+        for key in (one for one, _ in node.value if isinstance(one, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key.value!r} stands twice", problem_mark=key.start_mark
+                )
+            seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
 def read_yaml(path: Path) -> Tree:
     """The mapping in a YAML file.
 
@@ -33,14 +47,14 @@ def read_yaml(path: Path) -> Tree:
         BadData: It is not YAML, or not a mapping at the top.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _OneOfAKey)
     except FileNotFoundError:
         raise NoInput("the recipe does not exist", place=str(path), hint="check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line, fault = f":{mark.line + 1}" if mark else "", f": {problem}" if problem else ""
         raise BadData(
-            "the file is not valid YAML", place=f"{path}{line}", hint="check indentation and quotes"
+            f"the file is not valid YAML{fault}", place=f"{path}{line}", hint="check indentation and quotes"
         ) from error
     if tree is None:
         return {}
@@ -63,18 +77,30 @@ def merge(parent: Mapping[str, Any], child: Mapping[str, Any]) -> Tree:
 
 
 def read_recipe_tree(path: Path) -> Tree:
-    """A recipe file's mapping laid over its ``extends`` parent, which may not extend another."""
-    tree = read_yaml(path)
+    """A recipe file's mapping laid over its ``extends`` parent, which may not extend another.
+
+    Raises:
+        NoInput: There is no such file.
+        UsageError: It is not YAML, or extends one that extends another.
+    """
+    tree = _read_as_recipe(path)
     parent_name = tree.pop("extends", None)
     if parent_name is None:
         return tree
     parent_path = path.parent / str(parent_name)
-    parent = read_yaml(parent_path)
+    parent = _read_as_recipe(parent_path)
     if "extends" in parent:
         raise UsageError(
             "a recipe's parent may not extend another", place=str(parent_path), hint="one level of extends"
         )
     return merge(parent, tree)
+
+
+def _read_as_recipe(path: Path) -> Tree:
+    try:
+        return read_yaml(path)
+    except BadData as error:
+        raise UsageError(error.message, place=error.place, hint=error.hint) from error
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
@@ -88,7 +114,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Any]:
     if not separator or not all(path):
         raise UsageError(f"cannot read the override {text!r}", place="--set", hint="write --set dotted.key=value")
     try:
-        value = yaml.safe_load(value_text)
+        value = yaml.load(value_text, _OneOfAKey)
     except yaml.YAMLError as error:
         raise UsageError(f"the value in {text!r} is not valid YAML", place=f"--set {key}", hint="quote it") from error
     if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text; nobody who types it means text

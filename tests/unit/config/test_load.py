@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.config.load import fingerprint, load_recipe, parse_override
+from merit_cli.config.load import fingerprint, load_recipe, parse_override, read_yaml
 from merit_cli.errors import BadData, NoInput, UsageError
 
 
@@ -73,10 +73,28 @@ def test_a_missing_recipe_is_no_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1\n- 2\n", "\x00"])
-def test_a_file_that_is_not_a_mapping_is_bad_data(tmp_path: Path, text: str) -> None:
+def test_a_recipe_that_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(BadData):
+    with pytest.raises(UsageError):
         load_recipe(Recipe, tmp_path / "bad.yaml")
+    with pytest.raises(BadData):  # as the card of a corpus
+        read_yaml(tmp_path / "bad.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("name: a\nname: b\n", 2, "the key 'name' stands twice"),
+        ("name: a\noptimiser:\n  steps: 1\n  steps: 2\n", 4, "the key 'steps' stands twice"),
+        ("name: [a\nb: 1\n", 2, "not valid YAML"),
+        ("name: a\n\tb: 1\n", 2, "not valid YAML"),
+    ],
+)
+def test_a_fault_in_a_recipe_is_named_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(UsageError, match=words) as caught:
+        load_recipe(Recipe, tmp_path / "bad.yaml")
+    assert caught.value.place == f"{tmp_path / 'bad.yaml'}:{line}"
 
 
 def test_the_fingerprint_depends_on_recipe_and_inputs_only() -> None:
