@@ -16,7 +16,7 @@ import yaml
 
 from merit_cli.config.load import Tree, fingerprint, merge
 from merit_cli.errors import NoInput, UsageError
-from merit_cli.io.atomic import is_temporary, make_folder, sweep_temporaries, write_json, write_yaml
+from merit_cli.io.atomic import cannot_write, is_temporary, make_folder, sweep_temporaries, write_json, write_yaml
 from merit_cli.io.provenance import gather_provenance
 
 State = Literal["new", "resumed", "done"]
@@ -92,9 +92,7 @@ def open_run(
     """
     mark = fingerprint(recipe, inputs)
     path = output if output is not None else runs_dir / command / f"{name}-{mark}"
-    if path.exists() and not path.is_dir():
-        raise UsageError("the output exists and is not a folder", place=str(path), hint="choose another --output")
-    if path.is_dir() and any(path.iterdir()):
+    if _is_filled(path):
         found = _recorded(path)
         if found.get("fingerprint") == mark and found.get("command") == command:
             if (path / "DONE").exists():
@@ -104,6 +102,21 @@ def open_run(
         _refuse_or_clear(path, found, command=command, recipe=recipe, inputs=inputs, overwrite=overwrite)
     _describe(path, command=command, name=name, recipe=recipe, inputs=inputs, mark=mark, argv=argv)
     return RunDir(path, "new", mark)
+
+
+def _is_filled(path: Path) -> bool:
+    """Whether a folder is there with something in it.
+
+    Raises:
+        UsageError: It is no folder.
+        Unavailable: It may not be looked at.
+    """
+    try:
+        if path.exists() and not path.is_dir():
+            raise UsageError("the output exists and is not a folder", place=str(path), hint="choose another --output")
+        return path.is_dir() and any(path.iterdir())
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def start_shared_run(
@@ -174,7 +187,14 @@ def _refuse_or_clear(
             place=str(path),
             hint="choose another --output, or pass --overwrite to throw that run away",
         )
-    shutil.rmtree(path)
+    if not path.is_symlink():
+        shutil.rmtree(path)
+        return
+    for child in path.iterdir():  # the link stays: it says on which disk the output lies
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
 
 
 def _differences(

@@ -118,3 +118,14 @@ def test_the_newest_finished_run_is_found_and_unfinished_ones_are_not(tmp_path: 
     open_at(None, tmp_path, snr=2).finish({})
     open_at(None, tmp_path, snr=3)
     assert newest_run(tmp_path, "train", "mix") == open_at(None, tmp_path, snr=2).path
+
+
+def test_a_folder_behind_a_link_is_emptied_and_the_link_kept(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "o").symlink_to(tmp_path / "disk")
+    open_at(tmp_path / "o", tmp_path)
+    (tmp_path / "o" / "noisy").mkdir()
+    (tmp_path / "o" / "noisy" / "a.flac").touch()
+    assert open_at(tmp_path / "o", tmp_path, snr=5, overwrite=True).state == "new"
+    assert (tmp_path / "o").is_symlink()
+    assert sorted(one.name for one in (tmp_path / "disk").iterdir()) == ["provenance.json", "recipe.yaml"]
