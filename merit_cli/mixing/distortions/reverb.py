@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from merit_cli.errors import BadData, NoInput
-from merit_cli.io.audio_file import is_audio, read_audio
+from merit_cli.errors import BadData, MeritError, NoInput
+from merit_cli.io.audio_file import audio_info, is_audio, read_audio
 from merit_cli.io.hashing import sha256_of_file
 from merit_cli.mixing.distortions.contract import DistortionConfig, Response, Uniform
 from merit_cli.mixing.distortions.convolve import EARLY_MS
@@ -45,12 +45,26 @@ class ReverbConfig(DistortionConfig):
         return {"file": path, "sha256": _content(path), "early_ms": self.early_ms}
 
     def check(self) -> None:
-        """Find the files.
+        """Find the files, and one that can be read.
 
         Raises:
             NoInput: There are none.
+            BadData: Of all of them none can be read.
         """
-        response_files(self.files)
+        files = response_files(self.files)
+        faults: list[MeritError] = []
+        for path in files:
+            try:
+                audio_info(Path(path))
+            except MeritError as error:
+                faults.append(error)
+            else:
+                return
+        raise BadData(
+            f"none of the {len(files)} impulse responses can be read: {faults[0].message}",
+            place=f"distortions.reverb.files: {faults[0].place}",
+            hint=faults[0].hint,
+        )
 
 
 @lru_cache(maxsize=16)

@@ -17,7 +17,7 @@ from merit_cli.mixing.distortions.chain import (
 )
 from merit_cli.mixing.distortions.contract import Drawn, Response
 from merit_cli.mixing.distortions.convolve import reverberate
-from merit_cli.mixing.distortions.reverb import ReverbConfig
+from merit_cli.mixing.distortions.reverb import ReverbConfig, response_files
 from merit_cli.mixing.distortions.room import RoomConfig, sabine, simulate_response
 from merit_cli.mixing.draws import Draws
 
@@ -111,6 +111,17 @@ def test_a_silent_response_is_refused(tmp_path: Path) -> None:
 def test_a_place_without_responses_is_refused_before_mixing(place: str, tmp_path: Path) -> None:
     with pytest.raises(NoInput, match="no impulse responses"):
         check_chain([ReverbConfig(files=(str(tmp_path / place),))])
+
+
+def test_responses_of_which_none_can_be_read_are_refused_before_mixing(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("junk")
+    (tmp_path / "b.wav").touch()
+    config = ReverbConfig(files=(str(tmp_path),))
+    with pytest.raises(BadData, match="none of the 2 impulse responses can be read"):
+        config.check()
+    write_response(tmp_path / "c.wav", np.ones(1), RATE)
+    response_files.cache_clear()
+    config.check()
 
 
 def test_noise_can_stand_in_the_room_too(tmp_path: Path) -> None:
