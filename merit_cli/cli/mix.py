@@ -95,10 +95,24 @@ def mix(
 
     Example: merit mix speech/ noise/ --snr -5,0,5 -o noisy/
     """
+    others: dict[str, object] = {"recipe": recipe, "set": overrides or None}
+    flags: dict[str, object] = {
+        "snr": snr,
+        "variants": variants,
+        "segment": segment,
+        "distortions": _chain(reverb, distort),
+        "sample_rate": sample_rate,
+        "format": file_format,
+        "encoding": encoding or ("VORBIS" if file_format == "ogg" else None),
+        "channels": channels,
+        "stems": stems or None,
+        "levels_report": levels_report or None,
+        "seed": seed,
+    }
     if verify:
-        _refuse_recipe(
-            "--verify", {"snr": snr, "speech": speech, "plan": plan_to, "from-plan": from_plan, "replay": replay}
-        )
+        others |= {"plan": plan_to, "from-plan": from_plan, "replay": replay, "output": output, "shard": shard}
+        others |= {"overwrite": overwrite or None, "retry-failed": retry_failed or None, "dry-run": dry_run or None}
+        _refuse("--verify", {"speech": speech, "noise": noise, **flags, **others})
         audit(
             verify,
             pair_by=pair_by,
@@ -117,28 +131,19 @@ def mix(
     from merit_cli.workflows.mix import Shard, load_plan, plan_mix, plan_replay, run_mix, save_plan
 
     part = Shard(*parse_shard(shard)) if shard else None
-    flags = {
-        "snr": snr,
-        "level": level,
-        "variants": variants,
-        "segment": segment,
-        "distortions": _chain(reverb, distort),
-        "sample_rate": sample_rate,
-        "format": file_format,
-        "encoding": encoding or ("VORBIS" if file_format == "ogg" else None),
-        "channels": channels,
-        "stems": stems or None,
-        "levels_report": levels_report or None,
-        "seed": seed,
-    }
+    _refuse(
+        "a mix", {"pair-by": pair_by, "claimed-snr": claimed_snr, "tolerance": tolerance}, hint="it is for --verify"
+    )
+    if plan_to:
+        _refuse("--plan", {"output": output, "shard": shard}, hint="it is for --from-plan")
+    flags["level"] = level
     machine = make_machine(
         workers=workers, runs_dir=runs_dir, overwrite=overwrite, retry_failed=retry_failed, quiet=as_json
     )
     speeches, noises = ([] if typed is None else [typed] for typed in (speech, noise))
     if fixed := from_plan or replay:
-        others: dict[str, object] = {"recipe": recipe, "set": overrides or None}
         others |= {"replay": replay, "speech": speech, "noise": noise} if from_plan else {}
-        _refuse_recipe(f"everything is fixed by {fixed}; it", {**flags, **others})
+        _refuse(f"everything is fixed by {fixed}; it", {**flags, **others})
     if from_plan:
         plan = load_plan(from_plan)
     elif replay:
@@ -201,10 +206,10 @@ def _chain(reverb: str | None, distort: str | None) -> list[object] | None:
     return links or None
 
 
-def _refuse_recipe(what: str, flags: Mapping[str, object]) -> None:
+def _refuse(what: str, flags: Mapping[str, object], *, hint: str = "leave one of them out") -> None:
     for name, value in flags.items():
         if value is not None:
-            raise UsageError(f"{what} goes without {name.replace('_', '-')}", hint="leave one of them out")
+            raise UsageError(f"{what} goes without {name.replace('_', '-')}", hint=hint)
 
 
 def _say_what_would_be_done(plan: "PlannedMix") -> None:

@@ -44,6 +44,7 @@ def pairs_of_folder(root: Path, rules: PairRules) -> Iterator[Pair]:
 
     Raises:
         NoInput: There is no noisy folder with a clean folder beside it.
+            Or ``rules.pair_by`` finds no file's partner.
         UsageError: A rule pairs one noisy file with two clean ones, or names a ratio that is no number.
     """
     groups = list(_groups(root, set()))
@@ -58,6 +59,12 @@ def pairs_of_folder(root: Path, rules: PairRules) -> Iterator[Pair]:
         for pair in _pairs_of_group(group, root, rules):
             used.update((*pair.clean, *pair.noise))
             yield pair
+    if rules.key and not used:
+        raise NoInput(
+            f"the rule {rules.pair_by!r} finds no noisy and clean files that belong together",
+            place=f"--pair-by: {root}",
+            hint="it is searched for in names without suffix, and what its group matches is what partners share",
+        )
     for folder in sorted({folder for group in groups for folder in (*group.clean, *group.noise)}):
         for path in _audio_files(folder).values():
             if path not in used:

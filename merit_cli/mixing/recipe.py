@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from merit_cli.audio.levels import LevelName
 from merit_cli.config.frozen import FrozenConfig
@@ -79,6 +79,13 @@ class MixRecipe(FrozenConfig):
     levels_report: bool = False
     splits: tuple[str, ...] = ()
     seed: int = 0
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_name(cls, name: str) -> str:
+        if not name or not name.isprintable() or {*"/\\"} & {*name}:
+            raise ValueError("a name is part of the output folder's: no / and no \\ in it, and not empty")
+        return name
 
     @model_validator(mode="after")
     def _can_be_written(self) -> "MixRecipe":

@@ -67,6 +67,11 @@ def test_a_plan_is_written_rendered_and_replayed(tmp_path: Path, sources: list[s
         (["speech", "--from-plan", "p.jsonl"], "goes without speech"),
         (["--from-plan", "p.jsonl", "--replay", "o"], "goes without replay"),
         (["--verify", "o", "--replay", "o"], "goes without replay"),
+        (["--verify", "o", "-o", "p"], "goes without output"),
+        (["--verify", "o", "--stems"], "goes without stems"),
+        (["--pair-by", "(.)"], "goes without pair-by"),
+        (["--plan", "p.jsonl", "-o", "p"], "goes without output"),
+        (["--set", "name=a/b"], "no / and no"),
         (["--level", "loud"], "level"),
         (["--distort", "codex"], "did you mean 'codec'"),
         (["--format", "mp3"], "format"),
@@ -80,6 +85,30 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, arguments: list[str],
     assert done.returncode == 2
     assert words in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", [".", "/dev/full"])
+def test_a_plan_replaces_nothing_but_a_plan(tmp_path: Path, sources: list[str], place: str) -> None:
+    done = mix(*sources, "--plan", place, cwd=tmp_path)
+    assert (done.returncode, "is not a plan" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("flag", ["--plan", "--output"])
+def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path, sources: list[str], flag: str) -> None:
+    (tmp_path / "file").touch()
+    for place in ("file/x", "n" * 300):
+        done = mix(*sources, flag, place, cwd=tmp_path)
+        assert done.returncode == 69, done.stderr
+        assert f"another place with {flag}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_rule_that_pairs_nothing_is_no_input(tmp_path: Path, sources: list[str]) -> None:
+    assert mix(*sources, "-o", "o", cwd=tmp_path).returncode == 0
+    (tmp_path / "o" / "manifest.jsonl").unlink()
+    done = mix("--verify", "o", "--pair-by", r"speaker(\d+)", cwd=tmp_path)
+    assert done.returncode == 66
+    assert "finds no noisy and clean files" in done.stderr
 
 
 @pytest.mark.parametrize("empty", [0, 1])

@@ -1,12 +1,13 @@
 """What a mix will do, fixed and checked before anything is rendered."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from merit_cli.config.load import resolved
-from merit_cli.errors import BadData, MeritError, NoInput, UsageError
+from merit_cli.errors import BadData, MeritError, NoInput, Unavailable, UsageError
 from merit_cli.io.hashing import hash_of_files
 from merit_cli.manifests.checks import check_identities
 from merit_cli.manifests.inputs import Inputs, read_inputs
@@ -106,13 +107,19 @@ def save_plan(plan: PlannedMix, path: Path, *, overwrite: bool = False) -> int:
         "card": plan.card.model_dump(mode="json"),
         "inputs": dict(plan.inputs),
     }
-    if path.exists():
+    if os.path.lexists(path):
         _refuse_other_file(path, header, overwrite=overwrite)
-    return write_plan(path, plan.mixtures, header)
+    try:
+        return write_plan(path, plan.mixtures, header)
+    except Unavailable as error:
+        hint = error.hint.replace("--output", "--plan")
+        raise Unavailable(error.message, place=str(path), hint=hint) from error
 
 
 def _refuse_other_file(path: Path, header: Mapping[str, Any], *, overwrite: bool) -> None:
     try:
+        if not path.is_file():  # a folder; a device or a pipe would be read without an end
+            raise BadData("the place is not a file", place=str(path))
         found = open_plan(path).header
     except MeritError:
         raise UsageError("the file exists and is not a plan", place=str(path), hint="choose another name") from None
