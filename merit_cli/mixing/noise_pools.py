@@ -23,11 +23,12 @@ class Deal:
         seed: Of the dealing.
         key: What it is for.
         hand: Files dealt at once; never the same one twice.
+        round_of: Hands of one utterance; none of them holds a file of another as long as there are files enough.
     """
 
-    def __init__(self, files: Sequence[Utterance], *, seed: int, key: str, hand: int = 1) -> None:
+    def __init__(self, files: Sequence[Utterance], *, seed: int, key: str, hand: int = 1, round_of: int = 1) -> None:
         self.files, self.seed, self.key = tuple(sorted(files, key=lambda one: one.id)), seed, key
-        self.hand = hand
+        self.hand, self.round = hand, hand * round_of
         self._cycle, self._order = -1, [0]
 
     def at(self, position: int) -> tuple[Utterance, ...]:
@@ -39,17 +40,26 @@ class Deal:
         return self.files[self._order_of(cycle)[index]]
 
     def _order_of(self, cycle: int) -> list[int]:
-        """The permutation of a cycle; files that lie in the hand begun before it come after those that fill the hand.
+        """The permutation of a cycle; files in the round begun before it come last in it, those in its hand at the end.
 
-        A permutation depends on the one before it only where a hand lies across both, so on ``hand`` - 1 at most.
+        A permutation depends on the one before it only where a round lies across both, so on as many as a round has
+        files at most.
         """
         if cycle == self._cycle:
             return self._order
-        order = Draws(self.seed, "noise", self.key, cycle).permutation(len(self.files))
-        if held := cycle * len(self.files) % self.hand:
-            in_hand = set(self._order_of(cycle - 1)[-held:])
-            filling = [one for one in order if one not in in_hand][: self.hand - held]
-            order = filling + [one for one in order if one not in filling]
+        count = len(self.files)
+        order = Draws(self.seed, "noise", self.key, cycle).permutation(count)
+        in_hand, in_round = (cycle * count % size for size in (self.hand, self.round))
+        if in_round >= count:  # every file has been in it: only the hand is left to keep
+            in_round, left = in_hand, self.hand - in_hand
+        else:
+            left = self.round - in_round
+        if in_round:
+            before = self._order_of(cycle - 1)[-in_round:]
+            rank = {one: 1 + (place >= in_round - in_hand) for place, one in enumerate(before)}
+            filling = sorted(order, key=lambda one: rank.get(one, 0))[:left]
+            held = set(filling)
+            order = filling + [one for one in order if one not in held]
         self._cycle, self._order = cycle, order
         return order
 
@@ -87,6 +97,7 @@ def make_pools(
     unseen: Sequence[str] = (),
     seed: int = 0,
     hand: int = 1,
+    rounds: Mapping[str, int] | None = None,
 ) -> Pools:
     """The noises of each split and set that is asked for.
 
@@ -96,6 +107,7 @@ def make_pools(
         unseen: Classes that only test may hear.
         seed: Of the dealing.
         hand: Noises heard at once.
+        rounds: Hands of an utterance in each split; 1 where nothing is said.
 
     Raises:
         NoInput: A split or set has no noise.
@@ -117,7 +129,8 @@ def make_pools(
                     place="noise",
                     hint="give noise to every split; matched noise needs a second file of a class that train has",
                 )
-            pools[split, name] = Deal(chosen, seed=seed, key=f"{split}\0{name}", hand=hand)
+            round_of = (rounds or {}).get(split, 1)
+            pools[split, name] = Deal(chosen, seed=seed, key=f"{split}\0{name}", hand=hand, round_of=round_of)
     return pools
 
 

@@ -2,7 +2,8 @@
 
 All randomness comes from hash(seed, utterance id, variant), so a mixture does not depend on the
 order of work, the number of workers or what was done before. Noise files are dealt out by the rank
-of the utterance in the sorted manifest: each is used before any is used again. On a grid of ratios
+of the utterance in the sorted manifest: each is used before any is used again, and the variants of
+an utterance share none as long as there are files enough. On a grid of ratios
 the same noise and segment serve every ratio.
 """
 
@@ -126,11 +127,11 @@ def plan_mixtures(speech: Sequence[Utterance], noise: Sequence[Utterance], recip
     wanted = sorted((one for one in speech if not recipe.splits or one.split in recipe.splits), key=lambda one: one.id)
     if not wanted:
         raise NoInput(f"no speech in the splits {', '.join(recipe.splits)}", place="splits", hint="check the manifest")
-    sets: Mapping[str, Sequence[NoiseSet]] = {
-        split: recipe.plan_of(split).noise_sets for split in sorted({one.split for one in wanted})
-    }
+    plans = {split: recipe.plan_of(split) for split in sorted({one.split for one in wanted})}
+    sets: Mapping[str, Sequence[NoiseSet]] = {split: plan.noise_sets for split, plan in plans.items()}
+    rounds = {split: plan.variants for split, plan in plans.items()}
     unseen = held_out_classes(noise, recipe.unseen_noise, seed=recipe.seed)
-    pools = make_pools(noise, sets, unseen=unseen, seed=recipe.seed, hand=recipe.num_noises)
+    pools = make_pools(noise, sets, unseen=unseen, seed=recipe.seed, hand=recipe.num_noises, rounds=rounds)
     for (split, name), deal in pools.items():
         if len(deal.files) < recipe.num_noises:
             raise NoInput(

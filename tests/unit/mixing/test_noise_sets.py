@@ -99,9 +99,27 @@ def test_several_noises_at_once_are_all_used_before_any_is_used_again(num_noises
         assert len(set(heard[first : first + num_files])) == num_files
 
 
-def test_a_hand_of_noises_does_not_depend_on_the_hands_asked_for_before() -> None:
+@pytest.mark.parametrize("variants", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("num_noises", [1, 2, 3])
+@pytest.mark.parametrize("num_files", [4, 7, 10])
+def test_variants_of_an_utterance_share_no_noise_while_there_is_another(
+    variants: int, num_noises: int, num_files: int
+) -> None:
+    recipe = MixRecipe(snr="0", variants=variants, num_noises=num_noises)  # type: ignore[arg-type]
+    heard: dict[str, list[str]] = {}
+    for planned in plan_mixtures(voices(train=60), noises("rain", each=num_files), recipe):
+        assert len({noise.id for noise in planned.noises}) == num_noises
+        heard.setdefault(planned.speech.id, []).extend(noise.id for noise in planned.noises)
+    assert {len(set(names)) for names in heard.values()} == {min(num_files, variants * num_noises)}
+    dealt = [name for names in heard.values() for name in names]
+    for first in range(0, len(dealt) - num_files, num_files):
+        assert len(set(dealt[first : first + num_files])) == num_files
+
+
+@pytest.mark.parametrize(("hand", "round_of"), [(8, 1), (2, 4)])
+def test_a_hand_of_noises_does_not_depend_on_the_hands_asked_for_before(hand: int, round_of: int) -> None:
     def new_deal() -> Deal:
-        return Deal(noises("rain", each=9), seed=0, key="", hand=8)
+        return Deal(noises("rain", each=9), seed=0, key="", hand=hand, round_of=round_of)
 
     in_order = new_deal()
     hands = [in_order.at(position) for position in range(60)]
