@@ -151,6 +151,8 @@ def mix(
     else:
         chosen = load_recipe(MixRecipe, find_recipe("mix", recipe), flags=flags, overrides=overrides or ())
         plan = plan_mix(chosen, speeches, noises, machine=machine, allow_leak=allow_leak)
+    for remark in plan.remarks:
+        typer.echo(f"note: {remark}", err=True)
     if dry_run:
         _say_what_would_be_done(plan)
         return

@@ -1,16 +1,19 @@
 """The recipe of a mix."""
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from merit_cli.audio.levels import LevelName
 from merit_cli.config.frozen import FrozenConfig
+from merit_cli.errors import unknown_name
 from merit_cli.mixing.distortions.config import Distortion
 from merit_cli.mixing.snr_plan import SnrList, SnrPlan, num_ratios
 from merit_cli.mixing.speech_detector import DetectorName
 
 NoiseSet = Literal["any", "matched", "unseen"]
+_USUAL_SPLITS = ("train", "dev", "test")
 Segment = Literal["random", "start", "loud", "loop"]
 
 
@@ -110,6 +113,27 @@ class MixRecipe(FrozenConfig):
             variants=own.variants or self.variants,
             noise_sets=own.noise_sets or self.noise_sets,
         )
+
+
+def check_splits(recipe: MixRecipe, splits: Collection[str]) -> tuple[str, ...]:
+    """Sentences on splits of the speech that ``by_split`` says nothing of.
+
+    Args:
+        recipe: How to mix.
+        splits: Of the speech; empty where it has none.
+
+    Raises:
+        UsageError: ``by_split`` names a split that is neither train, dev nor test, and no speech has it.
+    """
+    if not recipe.by_split:
+        return ()
+    for name in recipe.by_split:
+        if name not in {*splits, *_USUAL_SPLITS}:
+            raise unknown_name("split", name, {*splits, *_USUAL_SPLITS} - {""}, place="by_split")
+    if not any(splits):
+        return ("the speech has no splits: nothing of by_split applies, all is mixed as the rest of the recipe says",)
+    others = ", ".join(name or "(none)" for name in sorted({*splits} - {*recipe.by_split}))
+    return (f"not in by_split, so mixed as the rest of the recipe says: {others}",) if others else ()
 
 
 class ResolvedSplit(FrozenConfig):

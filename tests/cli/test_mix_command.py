@@ -87,6 +87,12 @@ def test_what_cannot_be_is_refused_by_name(tmp_path: Path, arguments: list[str],
     assert not list(tmp_path.iterdir())
 
 
+def test_splits_without_an_entry_are_said(tmp_path: Path, sources: list[str]) -> None:
+    done = mix(*sources, "--set", "by_split={test: {snr: 5}}", "--dry-run", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "note: the speech has no splits" in done.stderr
+
+
 @pytest.mark.parametrize("place", [".", "/dev/full"])
 def test_a_plan_replaces_nothing_but_a_plan(tmp_path: Path, sources: list[str], place: str) -> None:
     done = mix(*sources, "--plan", place, cwd=tmp_path)

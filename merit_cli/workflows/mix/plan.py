@@ -16,7 +16,7 @@ from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.distortions.chain import check_chain, input_files
 from merit_cli.mixing.plan import plan_mixtures
 from merit_cli.mixing.plan_file import Mixtures, open_plan, write_plan
-from merit_cli.mixing.recipe import MixRecipe
+from merit_cli.mixing.recipe import MixRecipe, check_splits
 from merit_cli.mixing.sources import split_channels
 from merit_cli.workers import Machine
 from merit_cli.workflows.prepare import run_prepare
@@ -33,6 +33,7 @@ class PlannedMix:
         inputs: Name of each input to the hash of its contents.
         bad: Files that could not be read, with the reason.
         expected: The manifest lines that a replay must arrive at, by id.
+        remarks: Sentences that whoever asked for the mix should read.
     """
 
     mixtures: Mixtures
@@ -41,6 +42,7 @@ class PlannedMix:
     inputs: Mapping[str, str]
     bad: Mapping[str, MeritError] = field(default_factory=dict)
     expected: Mapping[str, Utterance] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def plan_mix(
@@ -63,6 +65,7 @@ def plan_mix(
     Raises:
         CheckFailed: Splits share a speaker or a noise file.
         NoInput: There is no speech, no noise or no impulse response.
+        UsageError: The recipe speaks of a split that there is not.
         Unavailable: A distortion needs what is not installed.
     """
     check_chain(recipe.distortions)
@@ -87,6 +90,7 @@ def plan_mix(
             **({"impulse responses": hash_of_files(responses)} if responses else {}),
         },
         {**voices.bad, **sounds.bad},
+        remarks=check_splits(recipe, {one.split for one in mixtures.voices}),
     )
 
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from merit_cli.errors import CheckFailed, NoInput
+from merit_cli.errors import CheckFailed, NoInput, UsageError
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.noise_pools import Deal
 from merit_cli.mixing.plan import plan_mixtures
-from merit_cli.mixing.recipe import MixRecipe, SplitPlan
+from merit_cli.mixing.recipe import MixRecipe, SplitPlan, check_splits
 
 
 def voices(**counts: int) -> list[Utterance]:
@@ -137,3 +137,19 @@ def test_impossible_formats_are_refused() -> None:
     for keys in ({"format": "ogg"}, {"encoding": "FLOAT"}, {"encoding": "VORBIS"}):
         with pytest.raises(ValueError, match=r"format|encoding"):
             MixRecipe(**keys)  # type: ignore[arg-type]
+
+
+def test_splits_that_a_recipe_says_nothing_of_are_named() -> None:
+    recipe = MixRecipe(by_split={"test": SplitPlan(variants=2)})
+    assert check_splits(recipe, {"test"}) == ()
+    (remark,) = check_splits(recipe, {"dev", "test", "train"})
+    assert remark.endswith("dev, train")
+    assert "no splits" in check_splits(recipe, {""})[0]
+    assert check_splits(MixRecipe(), {""}) == ()
+
+
+def test_a_split_of_a_recipe_that_is_nowhere_is_refused() -> None:
+    recipe = MixRecipe(by_split={"tset": SplitPlan(variants=2)})
+    with pytest.raises(UsageError, match="did you mean 'test'"):
+        check_splits(recipe, {"train", "test"})
+    assert "dev" in check_splits(recipe, {"tset", "dev"})[0]
