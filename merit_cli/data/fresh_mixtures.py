@@ -15,7 +15,7 @@ from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.mixture import mix_planned
 from merit_cli.mixing.plan import PlannedMixture, plan_mixtures
 from merit_cli.mixing.recipe import MixRecipe
-from merit_cli.mixing.segments import SilentSource
+from merit_cli.mixing.segments import Unmixable
 from merit_cli.units import Seconds, seconds_to_samples
 
 
@@ -75,7 +75,7 @@ class FreshMixtures(SpeechDataset):
             return super().read(index)
         try:
             mixed = mix_planned(planned, self.sources.recipe)
-        except SilentSource:
+        except Unmixable:
             return super().read(index)
         longest = seconds_to_samples(self.max_duration, self.sources.recipe.sample_rate)
         return mixed.noisy[:longest].astype("float32"), mixed.clean[:longest].astype("float32")

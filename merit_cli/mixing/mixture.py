@@ -24,8 +24,8 @@ from merit_cli.mixing.distortions.contract import Drawn
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
-from merit_cli.mixing.segments import SilentSource, draw_piece, read_piece
-from merit_cli.mixing.sources import is_as_written, read_source
+from merit_cli.mixing.segments import SameSource, SilentSource, draw_piece, read_piece
+from merit_cli.mixing.sources import is_as_written, read_source, share_samples
 from merit_cli.mixing.speech_detector import detected_power
 
 
@@ -135,9 +135,14 @@ def set_scene(planned: PlannedMixture, recipe: MixRecipe, dry: Voice) -> Scene:
         dry: The speech as it was recorded.
 
     Raises:
+        SameSource: A noise is the speech itself.
         SilentSource: Every drawn piece of a noise is too quiet, or a distortion left nothing.
         BadData: A noise or an impulse response cannot be read.
     """
+    for noise in planned.noises:
+        if share_samples(planned.speech, noise):
+            hint = "keep the speech out of the noise, or give more noise"
+            raise SameSource(f"the noise {noise.id!r} is the speech itself", place=planned.id, hint=hint)
     drawn = planned.distortions
     if drawn is None:
         drawn = draw_chain(recipe.distortions, Draws(planned.seed, "distortions", planned.draw_key).uniform)
@@ -200,7 +205,7 @@ def mix_planned(planned: PlannedMixture, recipe: MixRecipe) -> Mixed:
     """One planned mixture, from its files to arrays.
 
     Raises:
-        SilentSource: The speech is silent, or every drawn piece of a noise is.
+        Unmixable: The speech is silent, or a noise is the speech itself, or every drawn piece of it is silent.
         BadData: A source cannot be read.
     """
     return mix(set_scene(planned, recipe, read_voice(planned, recipe)), planned.snr_db, sample_rate=recipe.sample_rate)

@@ -29,8 +29,16 @@ Reader = Callable[[int, int], FloatArray]
 """Samples of a noise from a start, at the rate of the mixture."""
 
 
-class SilentSource(BadData):
+class Unmixable(BadData):
+    """There is nothing wrong with the files, but no mixture to be made of them: it is skipped."""
+
+
+class SilentSource(Unmixable):
     """Speech or noise is silent, so there is no ratio to set."""
+
+
+class SameSource(Unmixable):
+    """The noise is the speech itself."""
 
 
 def draw_piece(noise: Utterance, recipe: MixRecipe, draws: Draws, num_samples: int) -> tuple[FloatArray, int]:

@@ -1,7 +1,10 @@
 """Reading speech and noise at the rate of a mix."""
 
+import filecmp
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 from merit_cli.io.audio_file import Audio, Channels, FloatArray, audio_info, read_audio
 from merit_cli.io.audio_segment import read_segment_resampled
@@ -78,6 +81,33 @@ def read_part(source: Utterance, recipe: MixRecipe, start: int, num_samples: int
         from_rate=source.sample_rate,
         channels=_channel(source, recipe),
     )
+
+
+def share_samples(one: Utterance, other: Utterance) -> bool:
+    """Whether two sources hold the same samples: of one channel of one file, or of a copy of it, byte for byte."""
+    if one.start >= other.start + other.num_samples or other.start >= one.start + one.num_samples:
+        return False
+    if one.info.get(CHANNEL) != other.info.get(CHANNEL):
+        return False
+    return one.audio == other.audio or _are_copies(one.audio, other.audio)
+
+
+def _are_copies(one: Path, other: Path) -> bool:
+    size = _num_bytes(one)
+    if size is None or size != _num_bytes(other):
+        return False
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:  # it will be met again, and named, when it is read
+        return False
+
+
+@lru_cache(maxsize=65536)
+def _num_bytes(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def is_as_written(source: Utterance, audio: Audio, recipe: MixRecipe) -> bool:

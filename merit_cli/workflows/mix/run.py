@@ -18,7 +18,7 @@ from merit_cli.manifests.read_write import MANIFEST_NAME, write_card, write_mani
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.render import Rendered, RenderJob, render
-from merit_cli.mixing.segments import SilentSource
+from merit_cli.mixing.segments import Unmixable
 from merit_cli.workers import Machine, run_items
 from merit_cli.workflows.mix.plan import PlannedMix
 from merit_cli.workflows.mix.shards import Shard, note_shard, open_shard
@@ -35,7 +35,7 @@ class MixSummary:
     Args:
         rendered: Mixtures written by this call.
         already_done: Mixtures found finished.
-        skipped: Mixtures that cannot be made, such as of silent speech.
+        skipped: Mixtures that cannot be made, such as of silent speech, or of speech with itself.
         failed: Mixtures or inputs that went wrong.
         manifest: Path of the manifest.
         worst_snr_error_db: Largest distance of a measured SNR from its request.
@@ -148,7 +148,7 @@ def _record(
 ) -> float:
     """Put one result on the ledger, of a shard with its place in the plan; returns its seconds of audio."""
     if isinstance(result, MeritError):
-        status = "skipped" if isinstance(result, SilentSource) else "failed"
+        status = "skipped" if isinstance(result, Unmixable) else "failed"
         ledger.record(planned.id, status, str(result))  # type: ignore[arg-type]
         return 0.0
     expected = plan.expected.get(planned.id)

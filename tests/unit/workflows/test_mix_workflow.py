@@ -107,6 +107,28 @@ def test_bad_items_are_listed_and_the_others_rendered(tmp_path: Path, noise_fold
     assert (summary.rendered, summary.skipped, summary.failed) == (2, 1, 3)
 
 
+def test_speech_is_not_mixed_with_itself_nor_with_a_copy(tmp_path: Path, speech_folder: Path) -> None:
+    copies = tmp_path / "copies"
+    shutil.copytree(speech_folder, copies)
+    for number, noise in enumerate((speech_folder, copies)):
+        output = tmp_path / f"o{number}"
+        summary = mix_into(output, speech_folder / "utterance0.wav", noise, snr="0", variants=4)
+        assert (summary.rendered, summary.skipped, summary.failed) == (3, 1, 0)
+        assert "is the speech itself" in (output / "ledger.jsonl").read_text()
+        assert "utterance0" not in {
+            line.mixture.noise_id for line in read_manifest(output / "manifest.jsonl") if line.mixture
+        }
+
+
+def test_pieces_of_one_recording_that_do_not_overlap_are_mixed(tmp_path: Path, speech_folder: Path) -> None:
+    audio = speech_folder / "utterance0.wav"
+    manifests = [tmp_path / f"{name}.jsonl" for name in ("speech", "noise")]
+    for manifest, start in zip(manifests, (0, 8000), strict=True):
+        write_manifest(manifest, [Utterance("a", audio, 16000, 8000, start=start)])
+    assert mix_into(tmp_path / "o", manifests[0], manifests[1], snr="0").rendered == 1
+    assert mix_into(tmp_path / "p", manifests[0], manifests[0], snr="0").skipped == 1
+
+
 def test_a_mended_file_is_rendered_on_retry(tmp_path: Path, noise_folder: Path) -> None:
     speech = tmp_path / "speech.jsonl"
     write_audio(tmp_path / "a.wav", np.zeros(8000), 16000)
