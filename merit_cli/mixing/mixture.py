@@ -201,6 +201,13 @@ def mix(scene: Scene, snr_db: float, *, sample_rate: int) -> Mixed:
     return Mixed(*parts, gain, shared)
 
 
+def turned_down(mixed: Mixed, gain: float) -> Mixed:
+    """The same mixture with every part at a lower level; the shared gain stays a float32."""
+    shared = float(np.float32(mixed.shared_gain * gain))
+    noisy, clean, noise = (part * (shared / mixed.shared_gain) for part in (mixed.noisy, mixed.clean, mixed.noise))
+    return Mixed(noisy, clean, noise, mixed.gain, shared)
+
+
 def mix_planned(planned: PlannedMixture, recipe: MixRecipe) -> Mixed:
     """One planned mixture, from its files to arrays.
 

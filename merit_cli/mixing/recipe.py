@@ -52,7 +52,9 @@ class MixRecipe(FrozenConfig):
         distortions: What is done to speech, noise and mixture, in order (see `mixing.distortions`). The ratio is
             that of speech as it is heard to noise, before anything is done to the mixture.
         sample_rate: Of the mixtures, in Hz.
-        format: Container of the written files.
+        format: Container of the written files. ``ogg`` is lossy: its parts are turned down together until what is
+            decoded lies within full scale, and the ratio that coding leaves is recorded as achieved; coding is heard
+            as noise, so that above some 15 dB the achieved ratio falls short by 2 dB and more.
         encoding: soundfile's name of the sample format. Nothing is ever dithered.
         channels: What becomes of several channels; ``each`` makes an utterance or a noise of every one.
         stems: Also write the scaled noise.

@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 
 from merit_cli.audio.levels import mean_power, measure_levels, noise_power
-from merit_cli.audio.snr import FloatArray, WideArray, power_ratio_db
+from merit_cli.audio.snr import PEAK_LIMIT, FloatArray, WideArray, power_ratio_db
 from merit_cli.errors import MeritError, Unavailable
 from merit_cli.io.atomic import atomic_path
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.mixture import Mixture, NoiseUse
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.mixing.mixture import Mixed, Scene, Voice, mix, power_of_speech, read_voice, set_scene
+from merit_cli.mixing.mixture import Mixed, Scene, Voice, mix, power_of_speech, read_voice, set_scene, turned_down
 from merit_cli.mixing.noise_pools import noise_class
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
@@ -23,6 +23,9 @@ from merit_cli.mixing.segments import SilentSource
 
 SNR_TOLERANCE_DB = 0.05
 """A written mixture further than this from its request is remarked on in the ledger."""
+
+_LOSSY_TRIES = 8
+"""The second has sufficed for noise at full scale."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,7 @@ class _Bench:
         scene = self.scene[1]
         mixed = mix(scene, planned.snr_db, sample_rate=recipe.sample_rate)
         paths = {part: self.job.output / part / f"{planned.id}.{recipe.format}" for part in ("noisy", "clean", "noise")}
-        write_audio(paths["noisy"], mixed.noisy, recipe.sample_rate, subtype=recipe.encoding)
-        if recipe.stems:
-            write_audio(paths["noise"], mixed.noise, recipe.sample_rate, subtype=recipe.encoding)
-        clean_back, clean_power = self._write_clean(paths["clean"], mixed, scene)
-        noisy_back = read_audio(paths["noisy"]).samples
+        mixed, noisy_back, clean_back, clean_power = self._write(paths, mixed, scene)
         speech: WideArray = mixed.clean
         residual: WideArray = np.subtract(noisy_back, clean_back, dtype=np.float64)
         if not scene.is_additive:
@@ -118,6 +117,28 @@ class _Bench:
             by_rms = power_ratio_db(mean_power(speech), mean_power(residual))
         done = self._record(planned, mixed, scene, achieved, by_rms)
         return Rendered(self._line(planned, paths, done), error, remark)
+
+    def _write(self, paths: dict[str, Path], mixed: Mixed, scene: Scene) -> tuple[Mixed, FloatArray, FloatArray, float]:
+        """Write all parts; the mixture as written, noisy and clean as they decode, and the power of clean.
+
+        An encoding with losses decodes to other peaks than it was given: where one lies over full scale, all parts
+        are turned down by as much and written again.
+        """
+        recipe = self.recipe
+        for _ in range(_LOSSY_TRIES):
+            write_audio(paths["noisy"], mixed.noisy, recipe.sample_rate, subtype=recipe.encoding)
+            if recipe.stems:
+                write_audio(paths["noise"], mixed.noise, recipe.sample_rate, subtype=recipe.encoding)
+            clean_back, clean_power = self._write_clean(paths["clean"], mixed, scene)
+            noisy_back = read_audio(paths["noisy"]).samples
+            if recipe.encoding != "VORBIS":
+                break
+            decoded = [noisy_back, clean_back, *([read_audio(paths["noise"]).samples] if recipe.stems else [])]
+            peak = max(float(np.abs(samples).max()) for samples in decoded)
+            if peak <= 1.0:
+                break
+            mixed = turned_down(mixed, PEAK_LIMIT / peak)
+        return mixed, noisy_back, clean_back, clean_power
 
     def _write_clean(self, path: Path, mixed: Mixed, scene: Scene) -> tuple[FloatArray, float]:
         """Write the clean file, or copy one that is the same; what it holds, and its power.

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merit_cli.io.audio_file import write_audio
+from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.plan import plan_mixtures
 from merit_cli.mixing.recipe import MixRecipe
@@ -45,3 +45,21 @@ def test_a_ratio_that_was_missed_is_remarked_on_with_its_cause(
     (result,) = render(RenderJob(tuple(plan_mixtures(*sources, recipe)), recipe, tmp_path / "o"))
     assert isinstance(result, Rendered)
     assert result.remark.endswith(f"for {snr_db:g} dB: {cause}")
+
+
+def test_what_a_lossy_file_decodes_to_lies_within_full_scale(tmp_path: Path) -> None:
+    made = []
+    for seed, name in enumerate(("speech", "noise")):
+        samples = np.clip(0.5 * np.random.default_rng(seed).standard_normal(16000), -1.0, 0.999)
+        write_audio(tmp_path / f"{name}.wav", samples.astype(np.float32), 16000)
+        made.append(Utterance(name, tmp_path / f"{name}.wav", 16000, 16000))
+    recipe = MixRecipe(snr="-5,0,20", format="ogg", encoding="VORBIS", stems=True)  # type: ignore[arg-type]
+    results = render(RenderJob(tuple(plan_mixtures(made[:1], made[1:], recipe)), recipe, tmp_path / "o"))
+    for result in results:
+        assert isinstance(result, Rendered)
+        line = result.utterance
+        for path in (line.audio, line.clean, line.noise):
+            assert path is not None
+            assert np.abs(read_audio(path).samples).max() <= 1.0
+        assert line.mixture is not None
+        assert 0.0 < line.mixture.shared_gain < 1.0
