@@ -65,6 +65,7 @@ def _pair_of_line(line: Utterance, manifest: Path) -> Pair:
         claimed_rate=line.sample_rate,
         detector=detector,  # type: ignore[arg-type]  # checked above
         remade=mixture.measured if mixture else "",
+        recorded_snr_db=mixture.achieved_snr_db if mixture else None,
     )
 
 

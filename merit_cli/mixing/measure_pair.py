@@ -25,6 +25,10 @@ from merit_cli.mixing.speech_detector import detected_power
 from merit_cli.units import power_to_db
 
 MAX_SHIFT_SECONDS = 0.5
+LOSSY_TOLERANCE_DB = 3.0
+"""What coding may take of a ratio: Vorbis takes 0.7 dB at 0 dB and 2.5 dB at 20 dB (ours)."""
+LOSSY_LIMIT_DB = 20.0
+"""Above it the noise of coding itself decides (ours)."""
 _STEPS = {"PCM_S8": 2.0**-7, "PCM_U8": 2.0**-7, "PCM_16": 2.0**-15, "PCM_24": 2.0**-23, "PCM_32": 2.0**-24}
 _FLOAT_STEP = 2.0**-22
 _FLOATS = ("FLOAT", "DOUBLE")
@@ -147,10 +151,10 @@ class _Meter:
         bad = [Finding(pair.id, "nan", one.part, 0, one.num_bad) for one in self.tracks if one.num_bad]
         found += [*bad, *self._silent(), *self._clipped()]
         found += self._noise_level() if not any(one.kind == "silent" for one in found) else []
-        is_lossy = any(one.subtype not in (*_STEPS, *_FLOATS) for one in self.tracks)
+        is_lossy = self._is_lossy()
         if pair.noise and not pair.remade and not bad and not is_lossy and self.worst_sum > self._rounding():
             found.append(Finding(pair.id, "sum", "noise", round(self._rounding(), 9), round(self.worst_sum, 9)))
-        achieved, unchecked = None, ""
+        achieved, unchecked, fault = None, "", None
         if not pair.remade and not bad and not any(one.kind == "silent" for one in found):
             try:
                 achieved = self.achieved_snr_db()
@@ -161,7 +165,10 @@ class _Meter:
             achieved = achieved if is_ratio else None
             found += [fault] if fault else []
         content = tuple((one.part, one.digest.hexdigest()) for one in self.tracks if self._is_identifiable(one))
-        return PairReport(tuple(found), achieved, content, bool(pair.noise) and is_lossy, unchecked)
+        coding_db = None
+        if is_lossy and pair.claimed_snr_db is not None and achieved is not None and fault is None:
+            coding_db = abs(achieved - pair.claimed_snr_db)
+        return PairReport(tuple(found), achieved, content, bool(pair.noise) and is_lossy, unchecked, coding_db)
 
     def achieved_snr_db(self) -> float:
         """The ratio under the pair's level; `rms` over all channels, others on the channels' mean.
@@ -179,7 +186,7 @@ class _Meter:
     def _fault(self, achieved: float | None, tolerance_db: float, *, may_be_scaled: bool) -> Finding | None:
         """Why the ratio is off, or might be nonsense where nobody claims one or it could not be measured."""
         claimed = self.pair.claimed_snr_db
-        if claimed is not None and achieved is not None and abs(achieved - claimed) <= tolerance_db:
+        if claimed is not None and achieved is not None and self._is_within(achieved, claimed, tolerance_db):
             return None
         noisy, clean = self.excerpt
         max_shift = min(round(MAX_SHIFT_SECONDS * self.infos[0].sample_rate), clean.size - 1)
@@ -192,6 +199,19 @@ class _Meter:
         if claimed is None or achieved is None:
             return None
         return Finding(self.pair.id, "snr", "noisy", claimed, round(achieved, 3) if math.isfinite(achieved) else None)
+
+    def _is_within(self, achieved: float, claimed: float, tolerance_db: float) -> bool:
+        """Whether a ratio is as claimed; of lossy files, as far as coding leaves it and as measured behind it."""
+        if not self._is_lossy():
+            return abs(achieved - claimed) <= tolerance_db
+        let_pass = max(tolerance_db, LOSSY_TOLERANCE_DB)
+        if not min(claimed, LOSSY_LIMIT_DB) - let_pass <= achieved <= claimed + let_pass:
+            return False
+        recorded = self.pair.recorded_snr_db
+        return recorded in (None, claimed) or abs(achieved - recorded) <= tolerance_db
+
+    def _is_lossy(self) -> bool:
+        return any(one.subtype not in (*_STEPS, *_FLOATS) for one in self.tracks)
 
     def _silent(self) -> Iterator[Finding]:
         energies: dict[Part, tuple[float, float]] = {

@@ -56,6 +56,7 @@ class PairReport:
         achieved_snr_db: None where it could not or should not be measured.
         content: Hash of the samples of each part that is one file and not silent.
         sum_unchecked: There are stems, but an encoding with losses.
+        coding_db: How far the ratio of lossy files is from the claim without that being held against them.
         ratio_unchecked: Why the claimed ratio could not be checked; empty where it was, or none is claimed.
     """
 
@@ -64,6 +65,7 @@ class PairReport:
     content: tuple[tuple[Part, str], ...] = ()
     sum_unchecked: bool = False
     ratio_unchecked: str = ""
+    coding_db: float | None = None
 
 
 def read_header(pair: Pair, part: Part, path: Path) -> AudioInfo | Finding:

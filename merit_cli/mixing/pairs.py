@@ -34,6 +34,7 @@ class Pair:
         is_whole: The files hold the segment and nothing else.
         claimed_rate: Sample rate in Hz that a manifest states.
         detector: What tells speech from pauses for the level ``vad``.
+        recorded_snr_db: What was measured when the pair was made, coding included; None where nobody noted it.
         remade: Why noisy minus clean is no longer the noise, such as ``before distortions``; empty where it is.
     """
 
@@ -53,6 +54,7 @@ class Pair:
     claimed_rate: int | None = None
     detector: DetectorName = "energy"
     remade: str = ""
+    recorded_snr_db: float | None = None
 
 
 @dataclass(frozen=True)

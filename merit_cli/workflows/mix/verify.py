@@ -170,6 +170,7 @@ class _Audit:
         self.findings: list[Finding] = []
         self.achieved: list[float] = []
         self.errors_db: list[float] = []
+        self.coding_db: list[float] = []
         self.counts: Counter[str] = Counter()
         self.unchecked: Counter[str] = Counter()
 
@@ -186,6 +187,8 @@ class _Audit:
         self.counts["claimed"] += pair.claimed_snr_db is not None
         self.counts["remade"] += bool(pair.remade)
         self.counts["lossy"] += report.sum_unchecked
+        if report.coding_db is not None:
+            self.coding_db.append(report.coding_db)
         self.unchecked[report.ratio_unchecked] += 1
 
     def summary(self) -> AuditSummary:
@@ -214,4 +217,9 @@ class _Audit:
             yield f"{count} pairs were distorted after they were mixed: their ratio can no longer be measured"
         if count := self.counts["lossy"]:
             yield f"{count} pairs hold lossy files: whether noisy is clean plus noise was not checked"
+        if self.coding_db:
+            yield (
+                f"{len(self.coding_db)} pairs hold lossy files: coding moved their ratio by up to "
+                f"{max(self.coding_db):.2f} dB, which was not held against them"
+            )
         yield from self.sources.not_checked()

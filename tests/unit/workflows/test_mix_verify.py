@@ -182,6 +182,27 @@ def test_a_right_run_of_ours_has_no_findings(
     audit.raise_if_bad()
 
 
+def test_coding_is_not_held_against_lossy_files_and_a_wrong_ratio_is(
+    tmp_path: Path, speech_folder: Path, noise_folder: Path
+) -> None:
+    recipe = MixRecipe(snr="0,20", format="ogg", encoding="VORBIS")  # type: ignore[arg-type]
+    plan = plan_mix(recipe, [speech_folder], [noise_folder], machine=Machine())
+    run_mix(plan, output=tmp_path / "o", machine=Machine())
+    audit = run_verify(tmp_path / "o")
+    assert (audit.outside, audit.findings, audit.measured) == (0, (), 8)
+    assert any("coding moved their ratio" in sentence for sentence in audit.not_checked)
+    first, second, *rest = read_manifest(tmp_path / "o" / "manifest.jsonl")
+    assert first.mixture is not None
+    assert second.mixture is not None
+    changed = replace(first.mixture, snr_db=first.mixture.snr_db + 6.0), replace(second.mixture, achieved_snr_db=19.5)
+    lines = [replace(line, mixture=mixture) for line, mixture in zip((first, second), changed, strict=True)]
+    write_manifest(tmp_path / "o" / "manifest.jsonl", [*lines, *rest])
+    assert [(one.id, one.kind) for one in run_verify(tmp_path / "o").findings] == [
+        (first.id, "snr"),
+        (second.id, "snr"),
+    ]
+
+
 @pytest.fixture
 def run(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> Path:
     plan = plan_mix(MixRecipe(snr="0"), [speech_folder], [noise_folder], machine=Machine())  # type: ignore[arg-type]
