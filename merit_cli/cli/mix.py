@@ -142,7 +142,7 @@ def mix(
     )
     speeches, noises = ([] if typed is None else [typed] for typed in (speech, noise))
     if fixed := from_plan or replay:
-        others |= {"replay": replay, "speech": speech, "noise": noise} if from_plan else {}
+        others |= {"plan": plan_to, **({"replay": replay, "speech": speech, "noise": noise} if from_plan else {})}
         _refuse(f"everything is fixed by {fixed}; it", {**flags, **others})
     if from_plan:
         plan = load_plan(from_plan)

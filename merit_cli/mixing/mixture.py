@@ -25,6 +25,7 @@ from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.plan import PlannedMixture
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.mixing.segments import SameSource, SilentSource, draw_piece, read_piece
+from merit_cli.mixing.source_marks import check_mark
 from merit_cli.mixing.sources import is_as_written, read_source, share_samples
 from merit_cli.mixing.speech_detector import detected_power
 
@@ -107,8 +108,10 @@ def read_voice(planned: PlannedMixture, recipe: MixRecipe) -> Voice:
 
     Raises:
         SilentSource: It is silent.
-        BadData: It cannot be read.
+        BadData: It cannot be read, or is not the one that was planned with.
     """
+    for mark in planned.marks[:1]:
+        check_mark(planned.speech.audio, mark)
     audio = read_source(planned.speech, recipe)
     if is_silent(audio.samples):
         raise SilentSource("the speech is silent", place=planned.speech.id)
@@ -137,8 +140,10 @@ def set_scene(planned: PlannedMixture, recipe: MixRecipe, dry: Voice) -> Scene:
     Raises:
         SameSource: A noise is the speech itself.
         SilentSource: Every drawn piece of a noise is too quiet, or a distortion left nothing.
-        BadData: A noise or an impulse response cannot be read.
+        BadData: A noise or an impulse response cannot be read, or is not the one that was planned with.
     """
+    for noise, mark in zip(planned.noises, planned.marks[1:], strict=False):  # no marks without a plan
+        check_mark(noise.audio, mark)
     for noise in planned.noises:
         if share_samples(planned.speech, noise):
             hint = "keep the speech out of the noise, or give more noise"

@@ -8,7 +8,7 @@ the same noise and segment serve every ratio.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from merit_cli.errors import NoInput
@@ -36,6 +36,7 @@ class PlannedMixture:
         noise_set: Which set of the split the noises come from.
         starts: First sample of each noise at the mixture's rate, where it is already known.
         distortions: Likewise.
+        marks: Of the speech's file and each noise's, where a plan noted them (see `source_marks`).
     """
 
     id: str
@@ -48,6 +49,7 @@ class PlannedMixture:
     noise_set: NoiseSet = "any"
     starts: tuple[int, ...] | None = None
     distortions: tuple[Drawn, ...] | None = None
+    marks: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A plan on disk: every mixture fixed, to be rendered later, elsewhere or in shards.
 
 JSON lines: a header with the recipe and the count, every noise, and then each utterance followed by
-its mixtures. So a plan is written and read as a stream, whatever its length. Paths are relative to
-the plan.
+its mixtures; with each file a mark of its contents, so that no other is rendered in its place. So a
+plan is written and read as a stream, whatever its length. Paths are relative to the plan.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,7 @@ from merit_cli.errors import BadData
 from merit_cli.io.jsonl import Line, read_lines, write_lines
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.plan import PlannedMixture
+from merit_cli.mixing.source_marks import mark_of_file
 
 PLAN_VERSION = 1
 
@@ -53,12 +54,12 @@ def write_plan(path: Path, mixtures: Mixtures, header: Mapping[str, Any]) -> int
 def _lines(root: Path, mixtures: Mixtures, header: Mapping[str, Any]) -> Iterator[Line]:
     yield {"plan": PLAN_VERSION, "num_mixtures": mixtures.num_mixtures, **header}
     for noise in mixtures.noises():
-        yield {"noise": noise.to_line(root)}
+        yield {"noise": noise.to_line(root), "file": mark_of_file(noise.audio)}
     current = None
     for planned in mixtures:
         if planned.speech is not current:
             current = planned.speech
-            yield {"speech": current.to_line(root)}
+            yield {"speech": current.to_line(root), "file": mark_of_file(current.audio)}
         line: Line = {
             "id": planned.id,
             "noises": [noise.id for noise in planned.noises],
@@ -94,16 +95,16 @@ class PlanFile:
             BadData: A line is not of a plan, or lines are missing at the end.
         """
         root = self.path.resolve().parent
-        noises: dict[str, Utterance] = {}
-        speech: Utterance | None = None
+        noises: dict[str, tuple[Utterance, str]] = {}
+        speech: tuple[Utterance, str] | None = None
         count = 0
         for number, line in self._body():
             place = f"{self.path}:{number}"
             if "noise" in line:
                 noise = Utterance.from_line(line["noise"], root, place=place)
-                noises[noise.id] = noise
+                noises[noise.id] = noise, line.get("file", "")
             elif "speech" in line:
-                speech = Utterance.from_line(line["speech"], root, place=place)
+                speech = Utterance.from_line(line["speech"], root, place=place), line.get("file", "")
             elif speech is not None:
                 count += 1
                 yield _planned(line, speech, noises, place)
@@ -147,17 +148,21 @@ def open_plan(path: Path) -> PlanFile:
     return PlanFile(path, first)
 
 
-def _planned(line: Line, speech: Utterance, noises: Mapping[str, Utterance], place: str) -> PlannedMixture:
+def _planned(
+    line: Line, speech: tuple[Utterance, str], noises: Mapping[str, tuple[Utterance, str]], place: str
+) -> PlannedMixture:
     try:
+        heard = [noises[name] for name in line["noises"]]
         return PlannedMixture(
             id=line["id"],
-            speech=speech,
-            noises=tuple(noises[name] for name in line["noises"]),
+            speech=speech[0],
+            noises=tuple(noise for noise, _ in heard),
             snr_db=line["snr_db"],
             variant=line["variant"],
             draw_key=line["draw_key"],
             seed=line["seed"],
             noise_set=line.get("noise_set", "any"),
+            marks=tuple(mark for _, mark in (speech, *heard)),
         )
     except KeyError as error:
         raise BadData(f"the line of the plan lacks {error}", place=place) from None

@@ -67,6 +67,7 @@ def test_a_plan_is_written_rendered_and_replayed(tmp_path: Path, sources: list[s
         (["speech", "--from-plan", "p.jsonl"], "goes without speech"),
         (["--from-plan", "p.jsonl", "--replay", "o"], "goes without replay"),
         (["--verify", "o", "--replay", "o"], "goes without replay"),
+        (["--replay", "o", "--plan", "p.jsonl"], "goes without plan"),
         (["--verify", "o", "-o", "p"], "goes without output"),
         (["--verify", "o", "--stems"], "goes without stems"),
         (["--pair-by", "(.)"], "goes without pair-by"),

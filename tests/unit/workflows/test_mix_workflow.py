@@ -20,7 +20,7 @@ from merit_cli.manifests.read_write import read_manifest, write_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
-from merit_cli.workflows.mix import MixSummary, plan_mix, plan_replay, run_mix
+from merit_cli.workflows.mix import MixSummary, load_plan, plan_mix, plan_replay, run_mix, save_plan
 
 
 def mix_into(
@@ -127,6 +127,28 @@ def test_pieces_of_one_recording_that_do_not_overlap_are_mixed(tmp_path: Path, s
         write_manifest(manifest, [Utterance("a", audio, 16000, 8000, start=start)])
     assert mix_into(tmp_path / "o", manifests[0], manifests[1], snr="0").rendered == 1
     assert mix_into(tmp_path / "p", manifests[0], manifests[0], snr="0").skipped == 1
+
+
+@pytest.mark.parametrize(("kind", "failed"), [("speech", 2), ("noise", 8)])
+def test_a_source_that_changed_since_the_plan_fails_and_is_rendered_once_it_is_back(
+    tmp_path: Path, speech_folder: Path, kind: str, failed: int
+) -> None:
+    speech, noise = tmp_path / "speech", tmp_path / "noise"
+    shutil.copytree(speech_folder, speech)
+    noise.mkdir()
+    soundfile.write(noise / "n.wav", 0.1 * np.random.default_rng(0).standard_normal(64000), 16000)
+    planned = plan_mix(MixRecipe(snr="0,5"), [speech], [noise], machine=Machine())  # type: ignore[arg-type]
+    save_plan(planned, tmp_path / "plan.jsonl")
+    path = {"speech": speech / "utterance0.wav", "noise": noise / "n.wav"}[kind]
+    before = path.read_bytes()
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, samples[::-1], rate)
+    plan = load_plan(tmp_path / "plan.jsonl")
+    run, summary = run_mix(plan, output=tmp_path / "o", machine=Machine())
+    assert (summary.failed, summary.rendered) == (failed, 8 - failed)
+    assert "not the one that was planned with" in (run.path / "ledger.jsonl").read_text()
+    path.write_bytes(before)
+    assert run_mix(plan, output=tmp_path / "o", machine=Machine(retry_failed=True))[1].rendered == failed
 
 
 def test_a_mended_file_is_rendered_on_retry(tmp_path: Path, noise_folder: Path) -> None:
