@@ -1,6 +1,7 @@
 """What is wrong with one pair of noisy and clean files, measured on the files themselves.
 
-For the level ``rms`` files of any length are measured in blocks; the other levels need a whole pair in memory.
+For the level ``rms`` files of any length are measured in blocks; the other levels need a whole pair in memory, in
+float32.
 """
 
 import hashlib
@@ -112,7 +113,12 @@ class _Meter:
         self.clean_energy = self.residual_energy = self.stem_energy = self.worst_sum = 0.0
         self.loudest = -1.0
         self.excerpt: tuple[WideBlock, WideBlock] = (np.zeros(0), np.zeros(0))
-        self.kept: list[tuple[WideBlock, WideBlock]] = []
+        self.num_kept = 0
+        self.kept = np.empty((0 if pair.level == "rms" else 2, self._length()), dtype=np.float32)
+
+    def _length(self) -> int:
+        pair = self.pair
+        return self.infos[0].num_samples if pair.is_whole or pair.num_samples is None else pair.num_samples
 
     def run(self) -> None:
         pair = self.pair
@@ -137,7 +143,10 @@ class _Meter:
         if clean_energy > self.loudest:
             self.loudest, self.excerpt = clean_energy, (noisy.mean(axis=1), clean.mean(axis=1))
         if self.pair.level != "rms":
-            self.kept.append((clean.mean(axis=1), residual.mean(axis=1)))
+            here = slice(self.num_kept, self.num_kept + len(clean))
+            clean.mean(axis=1, out=self.kept[0, here])
+            residual.mean(axis=1, out=self.kept[1, here])
+            self.num_kept = here.stop
 
     def _sum_of(self, part: Part, blocks: Sequence[FloatArray]) -> WideBlock:
         total = np.zeros(blocks[0].shape)
@@ -178,7 +187,7 @@ class _Meter:
         """
         if self.pair.level == "rms":
             return power_ratio_db(self.clean_energy, self.residual_energy)
-        clean, residual = (np.concatenate(parts) for parts in zip(*self.kept, strict=True))
+        clean, residual = self.kept[:, : self.num_kept]
         rate, level = self.infos[0].sample_rate, self.pair.level
         speech = detected_power(clean, rate, level, detector=self.pair.detector)
         return power_ratio_db(speech, noise_power(residual, rate, level))
