@@ -54,3 +54,24 @@ def pytest_collection_modifyitems() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let ``make docs`` write the golden file of flags anew."""
     parser.addoption("--update-golden", action="store_true", help="write tests/cli/golden_flags.json")
+
+
+@pytest.fixture(scope="session")
+def write_wave_graph() -> Callable[[Path, int | None], Path]:
+    """A function that writes an ONNX graph: a hop late with a hop length, and the signal as it is without one."""
+    onnx = pytest.importorskip("onnx")
+
+    def write(path: Path, hop_length: int | None) -> Path:
+        def value(name: str) -> object:
+            return onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, hop_length or "samples"])
+
+        links = {"cache_in_0": "wav_out", "wav_in": "cache_out_0"} if hop_length else {"wav_in": "wav_out"}
+        nodes = [onnx.helper.make_node("Identity", [given], [made]) for given, made in links.items()]
+        inputs, outputs = sorted(map(str, links), reverse=True), sorted(links.values(), reverse=True)
+        graph = onnx.helper.make_graph(
+            nodes, "tiny", [value(name) for name in inputs], [value(name) for name in outputs]
+        )
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    return write

@@ -5,69 +5,75 @@ ultralow computational resources", ICASSP; streaming ONNX export by its authors.
 """
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from merit_cli.audio.stft import ComplexArray, FloatArray, Framing, process_frames
-from merit_cli.enhancers.contract import Engine, EnhancerConfig, Kind
-from merit_cli.io.weights import weight_path, weight_spec
+from merit_cli.audio.stft import analysis_window
+from merit_cli.backbones.onnx_runtime import cpu_session, num_stored_values
+from merit_cli.enhancers.contract import Engine, EnhancerConfig, FloatArray, Kind
+from merit_cli.enhancers.streaming import Frames, HopEngine, HopFunction, OverlapAdd
+from merit_cli.io.weights import weight_paths, weight_spec
 
 WEIGHTS = "gtcrn"
-FRAMING = Framing(512, 256)
+FRAME_LENGTH = 512
 CACHES = {"conv_cache": (2, 1, 16, 16, 33), "tra_cache": (2, 3, 1, 1, 16), "inter_cache": (2, 1, 33, 16)}
 
 
-class GtcrnEngine:
-    """Runs the streaming graph.
+class GtcrnEngine(HopEngine):
+    """Runs the streaming graph between square-root Hann windows.
 
     Args:
         model: The ONNX file.
     """
 
     sample_rate: int | None = 16000
-    delay = 0
-    streams = True
+    hop_length = 256
+    late = FRAME_LENGTH - 256
 
     def __init__(self, model: Path) -> None:
-        import onnxruntime
+        self.session = cpu_session(model)
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1  # frames are small, and one thread repeats
-        options.log_severity_level = 3
-        self.session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-
-    def process(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
-        """The enhanced signal (N,) at 16 kHz."""
-        assert sample_rate == self.sample_rate, f"GTCRN takes {self.sample_rate} Hz, got {sample_rate}"
+    def hop_function(self) -> HopFunction:
+        """Hops (T, H) through the network."""
         caches = {name: np.zeros(shape, dtype=np.float32) for name, shape in CACHES.items()}
+        frames, overlap_add = Frames(FRAME_LENGTH, self.hop_length), OverlapAdd(FRAME_LENGTH, self.hop_length)
+        window = analysis_window(FRAME_LENGTH)  # squared, two of them add up to 1
 
-        def processor(spectrum_TF: ComplexArray) -> ComplexArray:
-            enhanced_TF = np.empty_like(spectrum_TF)
-            frames = np.stack([spectrum_TF.real, spectrum_TF.imag], axis=-1)[:, None, :, None, :]
-            for t, frame in enumerate(frames):
-                made, *rest = self.session.run(None, {"mix": frame, **caches})
+        def enhance(hops_TH: FloatArray) -> FloatArray:
+            spectrum_TF = np.fft.rfft(frames(hops_TH) * window, axis=-1)
+            parts = np.stack([spectrum_TF.real, spectrum_TF.imag], axis=-1)[:, None, :, None, :]
+            made = np.empty_like(parts)
+            for t, frame in enumerate(parts):
+                made[t], *rest = self.session.run(None, {"mix": frame, **caches})
                 caches.update(zip(CACHES, rest, strict=True))
-                enhanced_TF[t] = made[0, :, 0, 0] + 1j * made[0, :, 0, 1]
-            return enhanced_TF
+            enhanced_TF = made[:, 0, :, 0].view(np.complex64)[..., 0]
+            enhanced_TK: FloatArray = np.fft.irfft(enhanced_TF, n=FRAME_LENGTH, axis=-1).astype(np.float32, copy=False)
+            return overlap_add(enhanced_TK * window)
 
-        return process_frames(noisy_N, FRAMING, processor)
+        return enhance
 
 
 class GtcrnConfig(EnhancerConfig):
-    """GTCRN with its authors' weights; it has no settings."""
+    """GTCRN with its authors' weights.
+
+    Attributes:
+        weights: Your own copy of the file, checked; fetched weights without it.
+    """
 
     name: Literal["gtcrn"] = "gtcrn"
     kind: ClassVar[Kind] = "pretrained"
     licence: ClassVar[str] = "MIT"
+    weights: Path | None = None
 
     def engine(self) -> Engine:
-        """The engine on the fetched weights.
+        """The engine on the weights.
 
         Raises:
             Unavailable: The weights or the extra ``onnx`` are missing.
+            BadData: The file given is not the pinned one.
         """
-        return GtcrnEngine(weight_path(WEIGHTS))
+        return GtcrnEngine(*weight_paths([WEIGHTS], local=self.weights))
 
     def content(self) -> str:
         """The weights' sha256, as pinned."""
@@ -79,9 +85,4 @@ class GtcrnConfig(EnhancerConfig):
 
     def num_parameters(self) -> int | None:
         """Floating-point values stored in the graph."""
-        import onnx
-
-        graph = onnx.load(str(weight_path(WEIGHTS))).graph
-        return sum(
-            int(np.prod(tensor.dims)) for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT
-        )
+        return num_stored_values(*weight_paths([WEIGHTS], local=self.weights))

@@ -1,6 +1,7 @@
 """Every registered enhancer keeps the contract of merit_cli.enhancers.contract."""
 
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,25 @@ import pytest
 import soundfile
 
 from merit_cli.enhancers import ENHANCERS
-from merit_cli.enhancers.contract import Enhancer
+from merit_cli.enhancers.contract import Contracted, Enhancer
+from merit_cli.enhancers.rnnoise import RnnoiseEngine
 from merit_cli.enhancers.select import enhancer_config
 from merit_cli.errors import BadData, Unavailable
 
 FloatArray = npt.NDArray[np.float32]
-BUILT_IN = ["gtcrn", "identity", "mmse-lsa", "spectral-gate"]
-NEED_WEIGHTS = {"gtcrn"}
+WriteGraph = Callable[[Path, int | None], Path]
+BUILT_IN = ["dtln", "fastenhancer", "gtcrn", "identity", "mmse-lsa", "onnx", "rnnoise", "spectral-gate"]
+NEED_WEIGHTS = {"dtln", "gtcrn", "rnnoise"}
+NEED_A_FILE = {"fastenhancer", "onnx"}
+"""Given tiny networks of this test's own, which do not enhance."""
 RATES = [8000, 16000, 44100, 48000]
+
+HIGH_PASSED = 3
+"""Samples by which the lowest harmonics lead where a causal high-pass stands before the network."""
+
+
+def _is_rnnoise(enhancer: Enhancer) -> bool:
+    return isinstance(enhancer, Contracted) and isinstance(enhancer.engine, RnnoiseEngine)
 
 
 def _why_not(name: str) -> str:
@@ -27,8 +39,21 @@ def _why_not(name: str) -> str:
     return ""
 
 
+@pytest.fixture(scope="module")
+def own_files(tmp_path_factory: pytest.TempPathFactory, write_wave_graph: WriteGraph) -> dict[str, dict[str, str]]:
+    """Parameters of the enhancers that a user gives a file."""
+    folder = tmp_path_factory.mktemp("networks")
+    weights = write_wave_graph(folder / "late.onnx", 256)
+    write_wave_graph(folder / "whole.onnx", None)
+    (folder / "whole.yaml").write_text("file: whole.onnx\nsample_rate: 16000\n", encoding="utf-8")
+    return {"fastenhancer": {"weights": str(weights)}, "onnx": {"descriptor": str(folder / "whole.yaml")}}
+
+
 @pytest.fixture(scope="module", params=ENHANCERS.names())
 def enhancer(request: pytest.FixtureRequest) -> Enhancer:
+    if request.param in NEED_A_FILE:
+        own_files = request.getfixturevalue("own_files")
+        return enhancer_config({"name": request.param, **own_files[request.param]}).build()
     if why := _why_not(request.param):
         pytest.skip(why)
     return enhancer_config(request.param).build()
@@ -62,9 +87,10 @@ def test_the_registry_holds_the_names_of_the_documentation() -> None:
 
 def test_only_enhancers_with_weights_may_be_skipped() -> None:
     missing = {name for name in BUILT_IN if _why_not(name)}
-    assert missing <= NEED_WEIGHTS
-    assert len(BUILT_IN) - len(missing) >= 3
-    assert all("merit prepare weights" in _why_not(name) for name in missing)
+    assert missing <= NEED_WEIGHTS | NEED_A_FILE
+    assert missing >= NEED_A_FILE
+    assert all("merit prepare weights" in _why_not(name) for name in missing & NEED_WEIGHTS)
+    assert all("--set enhancer." in _why_not(name) for name in NEED_A_FILE)
 
 
 @pytest.mark.parametrize("sample_rate", RATES)
@@ -88,7 +114,8 @@ def test_output_is_not_delayed(enhancer: Enhancer, noisy: FloatArray, clean: Flo
     size = 2 * len(clean)
     spectrum = np.fft.rfft(enhanced, size) * np.conj(np.fft.rfft(clean.astype(np.float64), size))
     lag = int(np.fft.irfft(spectrum).argmax())
-    assert lag == 0
+    allowed = HIGH_PASSED if _is_rnnoise(enhancer) else 0
+    assert min(lag, size - lag) <= allowed
 
 
 def test_a_second_call_gives_the_same_bits(enhancer: Enhancer, noisy: FloatArray) -> None:
@@ -113,7 +140,8 @@ def test_silence_gives_exact_silence(enhancer: Enhancer, sample_rate: int) -> No
 def test_a_gain_on_the_input_is_a_gain_on_the_output(enhancer: Enhancer, noisy: FloatArray, gain: float) -> None:
     wanted = np.float32(gain) * enhancer(noisy, 16000)
     made = enhancer(np.float32(gain) * noisy, 16000)
-    assert _distance_db(made, wanted) < -80  # float32 rounding of the level, through recursions
+    rounding_db = -70 if _is_rnnoise(enhancer) else -80  # of the level, to float32, through recursions
+    assert _distance_db(made, wanted) < rounding_db  # RNNoise rounds its activations to 8 bits, too
 
 
 @pytest.mark.parametrize("kind", ["click", "dc", "square", "tiny", "leading silence", "gap", "loud"])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from merit_cli.errors import BadData, Unavailable
+from merit_cli.errors import BadData, NoInput, Unavailable
 from merit_cli.io.package_index import download_archive
 from merit_cli.io.pinned_file import PinnedFile, cache_path, cached_file, fetch_file
-from merit_cli.io.weights import fetch_weight, weight_path, weight_specs
+from merit_cli.io.weights import fetch_weight, weight_path, weight_paths, weight_specs
 
 CONTENTS = bytes(range(256)) * 40
 
@@ -180,9 +180,31 @@ def test_a_missing_weight_says_how_to_get_it(index: Path) -> None:
     assert caught.value.hint == "merit prepare weights gtcrn"
 
 
+def test_weights_that_belong_together_are_fetched_by_one_command(index: Path) -> None:
+    with pytest.raises(Unavailable) as caught:
+        weight_paths(["dtln-1", "dtln-2"])
+    assert caught.value.hint == "merit prepare weights dtln-1 dtln-2"
+
+
+def test_a_users_own_file_is_refused_with_both_hashes(tmp_path: Path) -> None:
+    path = tmp_path / "own.onnx"
+    path.write_bytes(b"damaged")
+    with pytest.raises(BadData) as caught:
+        weight_paths(["gtcrn"], local=path)
+    for part in (hashlib.sha256(b"damaged").hexdigest(), weight_specs()["gtcrn"].sha256, "own.onnx"):
+        assert part in str(caught.value)
+
+
+def test_a_users_own_folder_holds_the_files_by_name(tmp_path: Path) -> None:
+    with pytest.raises(NoInput) as caught:
+        weight_paths(["dtln-1", "dtln-2"], local=tmp_path)
+    assert caught.value.place == str(tmp_path / "model_1.onnx")
+
+
 def test_every_pinned_weight_is_complete() -> None:
     specs = weight_specs()
-    assert set(specs) == {"gtcrn", "moonshine-tiny", "silero-vad", "whisper-tiny-turn"}
+    enhancers = {"deepfilternet3", "dtln-1", "dtln-2", "gtcrn", "rnnoise"}
+    assert set(specs) == enhancers | {"moonshine-tiny", "silero-vad", "whisper-tiny-turn"}
     for spec in specs.values():
         assert len(spec.sha256) == 64
         assert spec.num_bytes > 0
