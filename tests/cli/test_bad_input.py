@@ -25,6 +25,7 @@ def folder(tmp_path: Path, speech_folder: Path, noise_folder: Path) -> Path:
     (tmp_path / "empty").mkdir()
     (tmp_path / "recipe.yaml").write_text("snr: -5\nlevle: rms\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
+    (tmp_path / "twice.yaml").write_text("snr: -5\nsnr: 5\n")
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "zero.wav").touch()
     return tmp_path
@@ -37,7 +38,8 @@ CASES = {
     "unknown option value": (["mix", "speech", "noise", "--snr", "loud"], 2, "snr", "keys"),
     "unknown level": (["mix", "speech", "noise", "--level", "loud"], 2, "level", "keys"),
     "unknown recipe key": (["mix", "speech", "noise", "-r", "recipe.yaml"], 2, "recipe.yaml", "did you mean 'level'?"),
-    "recipe that is a list": (["mix", "speech", "noise", "-r", "list.yaml"], 65, "list.yaml", ""),
+    "recipe that is a list": (["mix", "speech", "noise", "-r", "list.yaml"], 2, "list.yaml", ""),
+    "recipe with a key twice": (["mix", "speech", "noise", "-r", "twice.yaml"], 2, "twice.yaml:2", "stands twice"),
     "unknown recipe": (["mix", "speech", "noise", "-r", "nonesuch"], 66, "--recipe", "bundled"),
     "unknown --set key": (["mix", "speech", "noise", "--set", "sed=1"], 2, "recipe", "did you mean 'seed'?"),
     "read-only output": (["mix", "speech", "noise", "-o", f"{READ_ONLY}/out"], 69, f"{READ_ONLY}/out", "--output"),
