@@ -39,7 +39,7 @@ CASES = {
     "unknown level": (["mix", "speech", "noise", "--level", "loud"], 2, "level", "keys"),
     "unknown recipe key": (["mix", "speech", "noise", "-r", "recipe.yaml"], 2, "recipe.yaml", "did you mean 'level'?"),
     "recipe that is a list": (["mix", "speech", "noise", "-r", "list.yaml"], 2, "list.yaml", ""),
-    "recipe with a key twice": (["mix", "speech", "noise", "-r", "twice.yaml"], 2, "twice.yaml:2", "stands twice"),
+    "recipe with a key twice": (["mix", "speech", "noise", "-r", "twice.yaml"], 2, "twice.yaml:2", "quotes"),
     "unknown recipe": (["mix", "speech", "noise", "-r", "nonesuch"], 66, "--recipe", "bundled"),
     "unknown --set key": (["mix", "speech", "noise", "--set", "sed=1"], 2, "recipe", "did you mean 'seed'?"),
     "read-only output": (["mix", "speech", "noise", "-o", f"{READ_ONLY}/out"], 69, f"{READ_ONLY}/out", "--output"),
