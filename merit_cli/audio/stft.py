@@ -20,7 +20,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 ComplexArray = npt.NDArray[np.complex64]
 FrameProcessor = Callable[[ComplexArray], ComplexArray]
-"""Spectra (T, F) of the next frames in, as many processed spectra out; may keep state."""
+"""Spectra (T, F) of the next frames in, as many processed spectra out but for those ahead; may keep state."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,12 @@ def istft(spectrum_TF: ComplexArray, framing: Framing, num_samples: int) -> Floa
 
 
 def process_frames(
-    samples_N: npt.NDArray[np.floating], framing: Framing, processor: FrameProcessor, *, block_frames: int = 1024
+    samples_N: npt.NDArray[np.floating],
+    framing: Framing,
+    processor: FrameProcessor,
+    *,
+    block_frames: int = 1024,
+    ahead_frames: int = 0,
 ) -> FloatArray:
     """The signal with ``processor`` run over its spectra, in memory bounded by the block.
 
@@ -135,6 +140,8 @@ def process_frames(
         framing: Frame and hop length.
         processor: Called once a block, in order.
         block_frames: Frames handed over at once.
+        ahead_frames: So many of the frames that follow are handed over too, for looking ahead; the processor
+            gives none back for them. After the end of the signal they are zeros.
 
     Returns:
         As many samples as went in, not delayed, float32.
@@ -144,7 +151,7 @@ def process_frames(
     tail = np.zeros(framing.padding, dtype=np.float32)
     for first in range(0, num_frames, block_frames):
         last = min(first + block_frames, num_frames)
-        spectrum_TF = _analyse(_padded(samples_N, framing, first, last), framing)
+        spectrum_TF = _analyse(_padded(samples_N, framing, first, last + ahead_frames), framing)
         ready, tail = _synthesise(processor(spectrum_TF), framing, tail)
         start = first * framing.hop_length - framing.padding
         skip = min(max(0, -start), len(ready))

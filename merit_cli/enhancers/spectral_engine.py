@@ -2,17 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from merit_cli.audio.spectral_gains import MIN_POWER, NoiseState, initial_noise, track_noise
-from merit_cli.audio.stft import ComplexArray, FloatArray, framing_for, process_frames
+from merit_cli.audio.imcra import ImcraState, frames_ahead, imcra_noise, imcra_start
+from merit_cli.audio.noise_tracking import NoiseState, initial_noise, track_noise
+from merit_cli.audio.stft import ComplexArray, FloatArray, Framing, framing_for, process_frames, stft
 
 OPENING = 2.0
-"""Seconds from which the first noise estimate is made."""
+"""Seconds from which the first noise estimate is made, from the first sound on."""
+SILENCE = np.float32(1e-7)
+"""Samples below are digital silence: an engine works at -26 dBFS, and a step of 24 bits there is 1e-6 or more."""
 
+NoiseName = Literal["spp", "imcra"]
+"""Which estimate of the noise: by speech presence (Gerkmann and Hendriks 2012), or by minima (Cohen 2003)."""
 GainFunction = Callable[[FloatArray, FloatArray], FloatArray]
 """Power and noise power (T, F) of the next frames in, gains (T, F) out; may keep state."""
+NoiseFunction = Callable[[FloatArray], FloatArray]
+"""Power of the next T frames, and of those ahead, in; noise power (T, F) out; keeps state."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +29,11 @@ class SpectralEngine:
 
     Args:
         new_gains: Makes, for one file at a hop in seconds, the function that gives the gains.
+        noise: Which estimate of the noise the gains are given.
     """
 
     new_gains: Callable[[float], GainFunction]
+    noise: NoiseName = "spp"
     sample_rate: int | None = None
     delay: int = 0
     streams: bool = True
@@ -32,23 +42,53 @@ class SpectralEngine:
         """The signal (N,) after the gains, at any rate."""
         framing = framing_for(sample_rate)
         hop = framing.hop_length / sample_rate
-        return process_frames(noisy_N, framing, _GainProcessor(self.new_gains(hop), hop))
+        opening = opening_noise(noisy_N, framing, num_samples=round(OPENING * sample_rate))
+        if opening is None:
+            return np.zeros(len(noisy_N), dtype=np.float32)
+        noise, gains = _TRACKERS[self.noise](opening, hop), self.new_gains(hop)
+
+        def processed(spectrum_TF: ComplexArray) -> ComplexArray:
+            power_TF = np.square(spectrum_TF.real) + np.square(spectrum_TF.imag)
+            noise_TF = noise(power_TF)
+            return spectrum_TF[: len(noise_TF)] * gains(power_TF[: len(noise_TF)], noise_TF)
+
+        ahead = frames_ahead(hop) if self.noise == "imcra" else 0
+        return process_frames(noisy_N, framing, processed, ahead_frames=ahead)
 
 
-class _GainProcessor:
-    """Carries the noise estimate of one file from block to block."""
+def opening_noise(noisy_N: FloatArray, framing: Framing, *, num_samples: int) -> NoiseState | None:
+    """A first estimate from the ``num_samples`` that follow the first sound; None where there is none."""
+    is_sound = np.abs(noisy_N) > SILENCE
+    if not is_sound.any():
+        return None
+    opening = noisy_N[int(is_sound.argmax()) :][:num_samples]
+    spectrum_TF = stft(opening, framing)
+    overlap = framing.frame_length // framing.hop_length - 1
+    if len(spectrum_TF) > 4 * overlap:
+        spectrum_TF = spectrum_TF[overlap:-overlap]  # frames that reach over either end hold too little
+    return initial_noise(np.square(spectrum_TF.real) + np.square(spectrum_TF.imag))
 
-    def __init__(self, gains: GainFunction, hop: float) -> None:
-        self.gains, self.hop = gains, hop
-        self.noise: NoiseState | None = None
 
-    def __call__(self, spectrum_TF: ComplexArray) -> ComplexArray:
-        power = np.square(spectrum_TF.real) + np.square(spectrum_TF.imag)
-        if self.noise is None:
-            is_live = power.max(axis=1) > MIN_POWER
-            if not is_live.any():
-                return np.zeros_like(spectrum_TF)
-            first = int(is_live.argmax())
-            self.noise = initial_noise(power[first : first + round(OPENING / self.hop)])
-        noise_power, self.noise = track_noise(power, self.noise, hop=self.hop)
-        return spectrum_TF * self.gains(power, noise_power)
+def _by_presence(opening: NoiseState, hop: float) -> NoiseFunction:
+    state = opening
+
+    def noise(power_TF: FloatArray) -> FloatArray:
+        nonlocal state
+        noise_TF, state = track_noise(power_TF, state, hop=hop)
+        return noise_TF
+
+    return noise
+
+
+def _by_minima(opening: NoiseState, hop: float) -> NoiseFunction:
+    state: ImcraState = imcra_start(opening.power, hop=hop)
+
+    def noise(power_TF: FloatArray) -> FloatArray:
+        nonlocal state
+        noise_TF, state = imcra_noise(power_TF, state, hop=hop)
+        return noise_TF
+
+    return noise
+
+
+_TRACKERS: dict[NoiseName, Callable[[NoiseState, float], NoiseFunction]] = {"spp": _by_presence, "imcra": _by_minima}

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from merit_cli.audio.spectral_gains import gate_gains, smooth_over_frequency, smooth_over_time
+from merit_cli.audio.smoothing import smooth_over_frequency, smooth_over_time
+from merit_cli.audio.spectral_gains import gate_gains
 from merit_cli.enhancers.contract import Engine, EnhancerConfig, FloatArray
 from merit_cli.enhancers.spectral_engine import GainFunction, SpectralEngine
 from merit_cli.units import Seconds, db_to_amplitude

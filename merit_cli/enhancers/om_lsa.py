@@ -1,0 +1,60 @@
+"""Optimally modified log-spectral amplitude (OM-LSA) with IMCRA noise tracking.
+
+Source: Cohen and Berdugo (2001), "Speech enhancement for non-stationary noise environments"; Cohen (2003),
+"Noise spectrum estimation in adverse environments: improved minima controlled recursive averaging".
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from merit_cli.audio.spectral_gains import SpeechState, decision_directed_gains
+from merit_cli.audio.speech_presence import PresenceState, presence_gains, speech_absence
+from merit_cli.enhancers.contract import Engine, EnhancerConfig, FloatArray
+from merit_cli.enhancers.spectral_engine import GainFunction, NoiseName, SpectralEngine
+from merit_cli.units import db_to_amplitude
+
+
+class OmLsaConfig(EnhancerConfig):
+    """Settings of OM-LSA.
+
+    Args:
+        smoothing: Weight of the last frame in the a-priori SNR, stated for a hop of 8 ms.
+        min_prior_snr_db: Floor of the a-priori SNR.
+        min_gain_db: Gain where speech is absent.
+        max_absence: Highest a-priori probability that speech is absent.
+        noise: How the noise is tracked: by minima (``imcra``) or by speech presence (``spp``).
+    """
+
+    name: Literal["om-lsa"] = "om-lsa"
+    smoothing: float = Field(0.92, ge=0.0, lt=1.0)
+    min_prior_snr_db: float = Field(-25.0, le=0.0, ge=-60.0)
+    min_gain_db: float = Field(-20.0, le=0.0, ge=-120.0)
+    max_absence: float = Field(0.95, ge=0.0, lt=1.0)
+    noise: NoiseName = "imcra"
+
+    def engine(self) -> Engine:
+        """The engine with these settings."""
+        return SpectralEngine(self._new_gains, self.noise)
+
+    def _new_gains(self, hop: float) -> GainFunction:
+        speech: SpeechState | None = None
+        presence: PresenceState | None = None
+
+        def gains(power_TF: FloatArray, noise_TF: FloatArray) -> FloatArray:
+            nonlocal speech, presence
+            present_TF, prior_TF, speech = decision_directed_gains(
+                power_TF,
+                noise_TF,
+                speech,
+                rule="log-amplitude",
+                hop=hop,
+                smoothing=self.smoothing,
+                min_prior_snr=db_to_amplitude(self.min_prior_snr_db) ** 2,
+            )
+            absence_TF, presence = speech_absence(prior_TF, presence, hop=hop, most=self.max_absence)
+            return presence_gains(
+                present_TF, prior_TF, power_TF / noise_TF, absence_TF, min_gain=db_to_amplitude(self.min_gain_db)
+            )
+
+        return gains
