@@ -1,11 +1,14 @@
 """ONNX Runtime on the CPU, without torch: sessions that repeat bit by bit, and what a graph holds."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from merit_cli.errors import BadData, NoInput, Unavailable
 
 _HINT = "pip install 'merit-cli[onnx]'"
+_FLOATING = (1, 10, 11)
+"""ONNX's numbers for float, float16 and double."""
 
 
 def import_onnxruntime() -> Any:  # the package has no types
@@ -21,11 +24,11 @@ def import_onnxruntime() -> Any:  # the package has no types
     return onnxruntime
 
 
-def cpu_session(model: Path, *, threads: int = 1) -> Any:  # Any: the package has no types
-    """An inference session over an ONNX file.
+def cpu_session(model: Path | bytes, *, threads: int = 1) -> Any:  # Any: the package has no types
+    """An inference session over an ONNX graph.
 
     Args:
-        model: The file.
+        model: The file, or what a file would hold.
         threads: Inside an operator; one is fastest for small frames, and repeats.
 
     Raises:
@@ -34,42 +37,49 @@ def cpu_session(model: Path, *, threads: int = 1) -> Any:  # Any: the package ha
         Unavailable: onnxruntime is not installed.
     """
     onnxruntime = import_onnxruntime()
-    if not model.is_file():
+    if isinstance(model, Path) and not model.is_file():
         raise NoInput("there is no such ONNX file", place=str(model))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 4
+    graph, place = (model, "") if isinstance(model, bytes) else (str(model), str(model))
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises several unrelated types for a bad file
-        raise BadData("the file is not a network that ONNX Runtime can run", place=str(model)) from error
+        raise BadData("the file is not a network that ONNX Runtime can run", place=place) from error
 
 
-def num_stored_values(model: Path) -> int:
+def load_graph(model: Path | bytes) -> Any:  # the package has no types
+    """A model as the package ``onnx`` holds it.
+
+    Args:
+        model: The file, or what a file would hold.
+
+    Raises:
+        Unavailable: The package is not installed.
+        BadData: It is not an ONNX graph.
+    """
+    try:
+        import onnx  # slow to import, and an extra
+    except ModuleNotFoundError as error:
+        raise Unavailable("looking into a graph needs the package 'onnx'", hint=_HINT) from error
+    try:
+        return onnx.load_from_string(model) if isinstance(model, bytes) else onnx.load(str(model))
+    except Exception as error:  # protobuf's and onnx's own errors have no common base
+        place = "" if isinstance(model, bytes) else str(model)
+        raise BadData("the file is not an ONNX graph", place=place) from error
+
+
+def num_stored_values(model: Path | bytes) -> int:
     """Floating-point values stored in a graph: its parameters, and tables such as windows.
 
     Raises:
         Unavailable: The package ``onnx`` is not installed.
         BadData: The file is not an ONNX graph.
     """
-    try:
-        import onnx  # slow to import, and an extra
-    except ModuleNotFoundError as error:
-        raise Unavailable("counting parameters needs the package 'onnx'", hint=_HINT) from error
-    try:
-        graph = onnx.load(str(model)).graph
-    except Exception as error:  # protobuf's and onnx's own errors have no common base
-        raise BadData("the file is not an ONNX graph", place=str(model)) from error
-    tensors = list(graph.initializer)
-    tensors += [
-        item.t for node in graph.node if node.op_type == "Constant" for item in node.attribute if item.HasField("t")
-    ]
-    kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
-    return sum(_size(tensor.dims) for tensor in tensors if tensor.data_type in kinds)
-
-
-def _size(dims: Any) -> int:
-    size = 1
-    for dim in dims:
-        size *= int(dim)
-    return size
+    graph = load_graph(model).graph
+    tensors = [*graph.initializer]
+    for node in graph.node:
+        if node.op_type == "Constant":
+            tensors += [item.t for item in node.attribute if item.HasField("t")]
+    return sum(math.prod(tensor.dims) for tensor in tensors if tensor.data_type in _FLOATING)

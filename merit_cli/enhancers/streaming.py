@@ -17,7 +17,7 @@ from merit_cli.enhancers.contract import Engine
 FloatArray = npt.NDArray[np.float32]
 HopFunction = Callable[[FloatArray], FloatArray]
 """The next hops (T, H) in, as many hops out, late by a fixed number of samples; keeps its state."""
-BLOCK_FRAMES = 1024
+BLOCK_FRAMES = 256
 
 
 class Stream(Protocol):

@@ -13,7 +13,7 @@ from merit_cli.enhancers.streaming import BLOCK_FRAMES, Frames, HopEngine, HopFu
 from merit_cli.errors import Unavailable
 
 FloatArray = npt.NDArray[np.float32]
-PRETRAINED = ["gtcrn", "dtln", "rnnoise"]
+PRETRAINED = ["deepfilternet3", "dtln", "gtcrn", "rnnoise"]
 
 
 class Late(HopEngine):
