@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from merit_cli.backbones import BACKBONES
 from merit_cli.backbones.contract import Backbone
+from merit_cli.backbones.device import check_device
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.backbones.trained_model import Task, TrainedModel
 from merit_cli.config.component import component_config
@@ -102,13 +103,13 @@ def find_model_folder(path: Path) -> Path:
     raise NoInput("there is no trained model in this folder", place=str(path), hint="give a finished train run")
 
 
-def load_model(path: Path, *, device: str = "cpu") -> TrainedModel:
+def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> TrainedModel:
     """The model in a run folder or a model folder, ready to run.
 
     Raises:
         NoInput: There is no exported model.
         BadData: Its files do not fit together.
-        Unavailable: Its encoder needs weights or an extra that are missing.
+        Unavailable: Its encoder needs weights or an extra that are missing, or the device is not there.
     """
     folder = find_model_folder(path)
     recipe = read_yaml(folder / "recipe.yaml")
@@ -124,6 +125,7 @@ def load_model(path: Path, *, device: str = "cpu") -> TrainedModel:
         raise BadData(
             "the weights do not fit the recipe beside them", place=str(folder), hint="export the model again"
         ) from error
+    check_device(device)
     max_duration = float(recipe.get("data", {}).get("max_duration", 12.0))
     return TrainedModel(
         modules.to(device).eval(),
@@ -134,6 +136,7 @@ def load_model(path: Path, *, device: str = "cpu") -> TrainedModel:
         name=str(recipe.get("name", model.name)),  # type: ignore[attr-defined]
         mix_back=float(recipe.get("mix_back", 0.0)),
         mask_exponent=float(recipe.get("mask_exponent", 1.0)),
+        precision=precision,
     )
 
 

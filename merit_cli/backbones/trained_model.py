@@ -22,6 +22,7 @@ Task = Literal["enhancement", "emotion"]
 CHUNK = Seconds(30.0)
 CONTEXT = Seconds(1.0)
 FADE = Seconds(0.1)
+AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class TrainedModel:
         mix_back: Share of the noisy signal left in the enhanced one (observation adding, Iwamoto et al.
             2022: a little noise hides what the mask took from the speech).
         mask_exponent: Power of the mask's gain (see `models.heads.deepen_mask`).
+        precision: ``fp32``, or autocast to ``bf16`` or ``fp16``.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class TrainedModel:
         name: str,
         mix_back: float = 0.0,
         mask_exponent: float = 1.0,
+        precision: str = "fp32",
     ) -> None:
         self.modules = modules
         self.tasks = tasks
@@ -66,6 +69,7 @@ class TrainedModel:
         self.max_duration = max_duration
         self.name = name
         self.mix_back, self.mask_exponent = mix_back, mask_exponent
+        self.dtype = AUTOCAST[precision]
         tensors = [*modules.parameters(), *modules.buffers()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
 
@@ -121,8 +125,9 @@ class TrainedModel:
         """The model's output for one signal in the model's scale."""
         noisy_BN = torch.from_numpy(np.ascontiguousarray(model_N)).unsqueeze(0).to(self.device)
         lengths_B = torch.tensor([model_N.size], dtype=torch.int64, device=self.device)
-        features_BLTD = self.modules["backbone"](noisy_BN, lengths_B)
-        output: MultiTaskOutput = self.modules["model"](features_BLTD, noisy_BN, lengths_B)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            features_BLTD = self.modules["backbone"](noisy_BN, lengths_B)
+            output: MultiTaskOutput = self.modules["model"](features_BLTD, noisy_BN, lengths_B)
         if self.mask_exponent == 1.0 or output.enhanced_log1p_BTF is None:
             return output
         log1p_BTF = output.enhanced_log1p_BTF

@@ -34,8 +34,21 @@ def enhance(
         typer.Option("--enhancer", "-e", help="A name from --list, or a trained run's folder. Default: mmse-lsa."),
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the enhancers and what they need, and exit.")] = False,
+    mix_back: Annotated[
+        float | None, typer.Option("--mix-back", help="Share of the noisy signal left in the output, 0 to 1.")
+    ] = None,
+    attenuation_limit: Annotated[
+        float | None, typer.Option("--attenuation-limit", help="Take noise down by at most this many dB.")
+    ] = None,
     file_format: Annotated[str | None, typer.Option("--format", help="flac or wav.")] = None,
-    channels: Annotated[str | None, typer.Option("--channels", help="Several channels: mix or first.")] = None,
+    rate: Annotated[int | None, typer.Option("--rate", help="Rate of the output in Hz. Default: the input's.")] = None,
+    keep_rate: Annotated[bool, typer.Option("--keep-rate", help="The input's rate, whatever the recipe says.")] = False,
+    channels: Annotated[
+        str | None, typer.Option("--channels", help="Several channels: each by itself, mix or first. Default: each.")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="stdin to stdout as it comes, hop by hop; says the latency on stderr.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -52,6 +65,11 @@ def enhance(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
     workers: options.Workers = 1,
+    device: options.Device = "cpu",
+    precision: Annotated[
+        str | None,
+        typer.Option("--precision", help="Of trained networks: fp32, bf16 or fp16.", rich_help_panel="Machine"),
+    ] = None,
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
     """Enhance noisy audio: same length, same rate, no delay.
@@ -68,13 +86,28 @@ def enhance(
     from merit_cli.enhancers.select import enhancer_tree
     from merit_cli.workflows.enhance import EnhanceRecipe
 
-    flags = {"enhancer": enhancer_tree(enhancer), "format": file_format, "channels": channels}
+    if rate is not None and keep_rate:
+        raise UsageError("the rate is kept or changed, not both", place="--rate, --keep-rate")
+    flags = {
+        "enhancer": enhancer_tree(enhancer, mix_back=mix_back, attenuation_limit=attenuation_limit),
+        "format": file_format,
+        "rate": "keep" if keep_rate else rate,
+        "channels": channels,
+        "precision": precision,
+    }
     chosen = load_recipe(EnhanceRecipe, find_recipe("enhance", recipe), flags=flags, overrides=overrides or ())
     is_single = noisy == ["-"] or (output is not None and (str(output) == "-" or output.suffix in FILE_SUFFIXES))
     machine = make_machine(
-        workers=workers, runs_dir=runs_dir, overwrite=overwrite, retry_failed=retry_failed, quiet=as_json or is_single
+        workers=workers,
+        runs_dir=runs_dir,
+        device=device,
+        overwrite=overwrite,
+        retry_failed=retry_failed,
+        quiet=as_json or is_single,
     )
-    if is_single:
+    if stream:
+        _enhance_live(chosen, noisy or [], output)
+    elif is_single:
         _enhance_one(chosen, noisy or [], output, machine=machine, dry_run=dry_run)
     else:
         _enhance_many(chosen, noisy or [], output, machine=machine, dry_run=dry_run, as_json=as_json)
@@ -137,6 +170,24 @@ def _enhance_one(
     else:
         enhance_stream(chosen, source, output, machine=machine)
         typer.echo(f"output: {output}")
+
+
+def _enhance_live(chosen: "EnhanceRecipe", noisy: list[str], output: Path | None) -> None:
+    """Stdin to stdout, hop by hop."""
+    from merit_cli.workflows.enhance import enhance_live
+
+    if noisy != ["-"] or str(output or "-") != "-":
+        raise UsageError(
+            "a stream goes from stdin to stdout",
+            place="--stream",
+            hint="arecord -f S16_LE -r 16000 | merit enhance - --enhancer gtcrn --stream | aplay",
+        )
+    report = enhance_live(chosen.enhancer, sys.stdin.buffer, sys.stdout.buffer)
+    typer.echo(
+        f"latency: {1000 * report.latency:.1f} ms; {report.seconds:.1f} s of audio at {report.real_time_factor:.3f} "
+        f"of real time; slowest hop {1000 * report.slowest:.1f} ms of {1000 * report.hop:.1f} ms",
+        err=True,
+    )
 
 
 def _print_list(*, as_json: bool) -> None:

@@ -7,20 +7,23 @@ on the input is the same gain on the output; files shorter than a frame are no s
 working memory does not grow with the file.
 """
 
-from typing import ClassVar, Literal, Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, model_validator
 
 from merit_cli.audio.levels import sum_of_squares
 from merit_cli.audio.overlap_add import process_in_chunks
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.errors import BadData
+from merit_cli.errors import BadData, UsageError
 from merit_cli.io.audio_file import resample
 from merit_cli.units import Seconds, db_to_amplitude, seconds_to_samples
 
 FloatArray = npt.NDArray[np.float32]
 Kind = Literal["none", "classical", "pretrained", "trained"]
+Precision = Literal["fp32", "bf16", "fp16"]
 
 WORKING_RMS = db_to_amplitude(-26.0)
 """RMS level every engine works at: the active speech level of ITU-T P.341 test material, -26 dBov."""
@@ -62,17 +65,47 @@ class Engine(Protocol):
         """As many samples as went in, at ``sample_rate``; keeps no state from call to call."""
 
 
+@dataclass(frozen=True)
+class Engineering:
+    """Where and how an engine computes.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: Autocast of a network.
+    """
+
+    device: str = "cpu"
+    precision: Precision = "fp32"
+
+
 class EnhancerConfig(FrozenConfig):
     """Settings of one enhancer; the base of every registered one.
 
     Attributes:
         kind: What sort of method it is.
         licence: Of its weights, or of this code.
+        mix_back: Share of the noisy signal in the output, the rest is enhanced (observation adding, Iwamoto
+            et al. 2022): a little noise hides what was taken from the speech.
+        attenuation_limit: The same, said in dB: no noise is taken down by more, since its share
+            10^(-limit / 20) stays.
     """
 
     name: str
     kind: ClassVar[Kind] = "classical"
     licence: ClassVar[str] = "Apache-2.0"
+    mix_back: float = Field(0.0, ge=0.0, lt=1.0)
+    attenuation_limit: float | None = Field(None, gt=0.0, le=200.0)
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if self.mix_back > 0.0 and self.attenuation_limit is not None:
+            raise ValueError("mix_back and attenuation_limit say the same in two ways: give one")
+        return self
+
+    @property
+    def noisy_share(self) -> float:
+        """Share of the noisy signal in the output, by either setting."""
+        return self.mix_back if self.attenuation_limit is None else db_to_amplitude(-self.attenuation_limit)
 
     def engine(self) -> Engine:
         """The engine that these settings describe.
@@ -82,16 +115,33 @@ class EnhancerConfig(FrozenConfig):
         """
         raise NotImplementedError(f"{type(self).__name__} has no engine")
 
-    def build(self, *, chunk: Seconds = CHUNK) -> Enhancer:
+    def engine_on(self, engineering: Engineering) -> Engine:
+        """The engine on a device; those that can leave the CPU, or round, override this.
+
+        Raises:
+            UsageError: It runs nowhere but on the CPU in single precision.
+            Unavailable: Its weights, an extra or the device are missing.
+        """
+        if engineering != Engineering():
+            raise UsageError(
+                f"{self.name!r} runs on the CPU in fp32 only",
+                place=f"{engineering.device}, {engineering.precision}",
+                hint="leave --device and --precision out, or take a trained run",
+            )
+        return self.engine()
+
+    def build(self, *, chunk: Seconds = CHUNK, engineering: Engineering = Engineering()) -> Enhancer:
         """The enhancer, ready to call.
 
         Args:
             chunk: Seconds handed at once to an engine that does not stream.
+            engineering: Where and how it computes.
 
         Raises:
-            Unavailable: Its weights or an extra are missing.
+            UsageError: It cannot compute so.
+            Unavailable: Its weights, an extra or the device are missing.
         """
-        return Contracted(self.engine(), chunk=chunk)
+        return Contracted(self.engine_on(engineering), chunk=chunk, noisy_share=self.noisy_share)
 
     def content(self) -> str:
         """Hash of the files the result depends on, for the run's fingerprint; empty without any."""
@@ -112,10 +162,11 @@ class Contracted:
     Args:
         engine: Does the work.
         chunk: Seconds handed at once to an engine that does not stream.
+        noisy_share: Share of the noisy signal in the output.
     """
 
-    def __init__(self, engine: Engine, *, chunk: Seconds = CHUNK) -> None:
-        self.engine, self.chunk = engine, chunk
+    def __init__(self, engine: Engine, *, chunk: Seconds = CHUNK, noisy_share: float = 0.0) -> None:
+        self.engine, self.chunk, self.noisy_share = engine, chunk, noisy_share
 
     @property
     def sample_rate(self) -> int | None:
@@ -139,6 +190,8 @@ class Contracted:
         del scaled_N  # an hour is 230 MB a copy
         enhanced_N = _fitted(resample(made_N, rate, sample_rate), len(noisy_N)) * np.float32(1.0 / scale)
         finite_peak(enhanced_N, whose="what the enhancer made")
+        if self.noisy_share:
+            enhanced_N += np.float32(self.noisy_share) * (noisy_N - enhanced_N)
         return enhanced_N
 
     def _at_engine_rate(self, samples_N: FloatArray, rate: int) -> FloatArray:

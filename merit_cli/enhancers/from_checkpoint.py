@@ -9,7 +9,7 @@ import numpy as np
 from merit_cli.backbones.model_folder import WEIGHTS_NAME, find_model_folder, load_model
 from merit_cli.backbones.normalisation import FloatArray
 from merit_cli.backbones.trained_model import TrainedModel
-from merit_cli.enhancers.contract import Engine, EnhancerConfig, Kind
+from merit_cli.enhancers.contract import Engine, Engineering, EnhancerConfig, Kind
 from merit_cli.errors import UsageError
 from merit_cli.io.hashing import sha256_of_file
 
@@ -43,9 +43,9 @@ def _scale_to(samples_N: FloatArray, rms: float) -> float:
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, content: str) -> TrainedModel:
+def _loaded(folder: Path, content: str, engineering: Engineering) -> TrainedModel:
     """The model, kept outside the config so that a config stays small where it goes to another process."""
-    return load_model(folder)
+    return load_model(folder, device=engineering.device, precision=engineering.precision)
 
 
 class CheckpointConfig(EnhancerConfig):
@@ -61,14 +61,25 @@ class CheckpointConfig(EnhancerConfig):
     folder: Path
 
     def engine(self) -> Engine:
-        """The model behind the contract.
+        """The model behind the contract, on the CPU.
 
         Raises:
             NoInput: There is no exported model.
             BadData: Its files do not fit together.
             UsageError: The model has no task of enhancement.
         """
-        model = self._model
+        return self.engine_on(Engineering())
+
+    def engine_on(self, engineering: Engineering) -> Engine:
+        """The model behind the contract.
+
+        Raises:
+            NoInput: There is no exported model.
+            BadData: Its files do not fit together.
+            UsageError: The model has no task of enhancement.
+            Unavailable: The device is not there.
+        """
+        model = _loaded(self.folder, self.content(), engineering)
         if "enhancement" not in model.tasks:
             raise UsageError(
                 f"the model {model.name!r} does not enhance",
@@ -77,14 +88,10 @@ class CheckpointConfig(EnhancerConfig):
             )
         return CheckpointEngine(model)
 
-    @property
-    def _model(self) -> TrainedModel:
-        return _loaded(self.folder, self.content())
-
     def content(self) -> str:
         """Hash of the weights."""
         return sha256_of_file(find_model_folder(self.folder) / WEIGHTS_NAME)
 
     def num_parameters(self) -> int | None:
         """Parameters of encoder and model."""
-        return self._model.num_parameters
+        return _loaded(self.folder, self.content(), Engineering()).num_parameters

@@ -4,7 +4,16 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from merit_cli.enhancers.contract import CHUNK, Engine, Enhancer, EnhancerConfig, FloatArray, Kind, finite_peak
+from merit_cli.enhancers.contract import (
+    CHUNK,
+    Engine,
+    Engineering,
+    Enhancer,
+    EnhancerConfig,
+    FloatArray,
+    Kind,
+    finite_peak,
+)
 from merit_cli.units import Seconds
 
 
@@ -37,6 +46,6 @@ class IdentityConfig(EnhancerConfig):
         """The engine that copies."""
         return IdentityEngine()
 
-    def build(self, *, chunk: Seconds = CHUNK) -> Enhancer:
+    def build(self, *, chunk: Seconds = CHUNK, engineering: Engineering = Engineering()) -> Enhancer:
         """The enhancer without a change of level, which would round."""
         return IdentityEngine()

@@ -64,6 +64,14 @@ EnhancerChoice = Annotated[SerializeAsAny[EnhancerConfig], BeforeValidator(enhan
 """A recipe's field that holds an enhancer; dumped with all of its parameters."""
 
 
-def enhancer_tree(choice: str | None) -> dict[str, Any] | None:
-    """What a flag's value contributes to a recipe, so that ``--set enhancer.key=value`` can add to it."""
-    return None if choice is None else {"name": choice}
+def enhancer_tree(
+    choice: str | None, *, mix_back: float | None = None, attenuation_limit: float | None = None
+) -> dict[str, Any] | None:
+    """What flags contribute to a recipe, so that ``--set enhancer.key=value`` can add to it; None without any.
+
+    >>> enhancer_tree("gtcrn", mix_back=0.1)
+    {'name': 'gtcrn', 'mix_back': 0.1}
+    """
+    said = {"name": choice, "mix_back": mix_back, "attenuation_limit": attenuation_limit}
+    tree = {key: value for key, value in said.items() if value is not None}
+    return tree or None

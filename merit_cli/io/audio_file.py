@@ -130,7 +130,7 @@ def resample(samples: FloatArray, from_rate: int, to_rate: int) -> FloatArray:
 
 
 def write_audio(path: Path, samples: npt.NDArray[np.floating], sample_rate: int, *, subtype: str = "PCM_16") -> None:
-    """Write a mono signal (N,) by rename; the suffix chooses the container.
+    """Write a signal (N,), or several as channels (N, channels), by rename; the suffix chooses the container.
 
     PCM-16 is rounded to nearest here, without dither, so that the bytes do not depend on the
     encoder's conversion; samples beyond full scale are a programmer's fault.
@@ -138,7 +138,7 @@ def write_audio(path: Path, samples: npt.NDArray[np.floating], sample_rate: int,
     Raises:
         Unavailable: The place cannot be written.
     """
-    assert samples.ndim == 1, f"need mono samples (N,), got shape {samples.shape}"
+    assert samples.ndim in (1, 2), f"need samples (N,) or (N, channels), got shape {samples.shape}"
     assert np.isfinite(samples).all(), "need finite samples"
     data: npt.NDArray[np.generic] = np.asarray(samples)
     if subtype == "PCM_16":

@@ -1,4 +1,4 @@
-"""What has to be fixed in a process before a run can be repeated in it, and the device it runs on."""
+"""What has to be fixed in a process before a run can be repeated in it."""
 
 import random
 from collections.abc import Iterator
@@ -7,20 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from merit_cli.errors import Unavailable
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        Unavailable: It is not.
-    """
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise Unavailable(f"the device {device!r} is not available", place="--device", hint="use cpu") from None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from merit_cli.backbones.device import check_device
 from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, build_parts, export_model, tasks_of
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
@@ -30,7 +31,7 @@ from merit_cli.training.resume import stop_on_sigterm
 from merit_cli.training.selection import BestEpoch, best_epoch
 from merit_cli.training.settings import FitSettings
 from merit_cli.workers import Machine
-from merit_cli.workflows.train.determinism import check_device, seeded
+from merit_cli.workflows.train.determinism import seeded
 from merit_cli.workflows.train.inputs import TrainingData, default_data, read_mix_sources, read_training_data
 from merit_cli.workflows.train.recipe import TrainRecipe
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from merit_cli.enhancers import ENHANCERS
@@ -75,3 +76,23 @@ def test_missing_weights_name_the_command_that_fetches_them(tmp_path: Path, monk
     monkeypatch.setenv("MERIT_CACHE_DIR", str(tmp_path))
     with pytest.raises(Unavailable, match="merit prepare weights gtcrn"):
         enhancer_config("gtcrn").build()
+
+
+def test_mix_back_leaves_a_share_of_the_noisy_signal() -> None:
+    noisy = 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    alone = enhancer_config("mmse-lsa").build()(noisy, 16000)
+    mixed = enhancer_config({"name": "mmse-lsa", "mix_back": 0.25}).build()(noisy, 16000)
+    np.testing.assert_allclose(mixed, 0.75 * alone + 0.25 * noisy, atol=1e-7)
+
+
+def test_an_attenuation_limit_is_the_share_that_stays() -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(64000).astype(np.float32)
+    config = enhancer_config({"name": "mmse-lsa", "attenuation_limit": 6.0})
+    assert config.noisy_share == pytest.approx(10 ** (-6 / 20))
+    made = config.build()(noise, 16000)
+    assert 20 * np.log10(np.sqrt(np.mean(made**2) / np.mean(noise**2))) >= -6.0
+
+
+def test_the_two_ways_to_leave_noise_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="give one"):
+        enhancer_config({"name": "mmse-lsa", "mix_back": 0.25, "attenuation_limit": 6.0})

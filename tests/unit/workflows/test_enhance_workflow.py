@@ -183,7 +183,7 @@ def test_without_any_mix_the_error_says_what_to_run(tmp_path: Path) -> None:
 def test_missing_weights_stop_before_a_folder_is_made(
     mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from merit_cli.workflows.enhance import built_enhancer
+    from merit_cli.workflows.enhance.item import built_enhancer
 
     built_enhancer.cache_clear()
     monkeypatch.setenv("MERIT_CACHE_DIR", str(tmp_path / "cache"))
@@ -217,7 +217,7 @@ def test_rate_and_length_of_a_48_khz_stereo_file_are_kept(tmp_path: Path) -> Non
     soundfile.write(tmp_path / "stereo.wav", stereo, 48000, subtype="PCM_24")
     _, summary = enhance_into(tmp_path / "o", tmp_path / "stereo.wav")
     info = soundfile.info(read_manifest(Path(summary.manifest))[0].audio)
-    assert (info.samplerate, info.frames, info.channels) == (48000, 48123, 1)
+    assert (info.samplerate, info.frames, info.channels) == (48000, 48123, 2)
 
 
 def test_clipped_samples_are_counted_in_the_ledger(tmp_path: Path) -> None:
@@ -229,8 +229,9 @@ def test_clipped_samples_are_counted_in_the_ledger(tmp_path: Path) -> None:
 
 def test_the_recipe_writes_out_every_parameter_of_the_enhancer() -> None:
     tree = resolved(load_recipe(EnhanceRecipe, flags={"enhancer": {"name": "spectral-gate"}}))
+    knobs = {"mix_back", "attenuation_limit"}
     assert tree["enhancer"]["name"] == "spectral-gate"
-    assert set(tree["enhancer"]) == {"name", "threshold_db", "reduction_db", "release", "num_bins"}
+    assert set(tree["enhancer"]) == {"name", "threshold_db", "reduction_db", "release", "num_bins", *knobs}
     assert resolved(load_recipe(EnhanceRecipe, flags=tree)) == tree
 
 
@@ -270,3 +271,44 @@ def test_an_existing_output_file_is_kept_unless_asked(tmp_path: Path) -> None:
         enhance_stream(EnhanceRecipe(), source, target, machine=Machine())
     enhance_stream(EnhanceRecipe(), source, target, machine=Machine(overwrite=True))
     assert soundfile.info(target).frames == 100
+
+
+def test_each_channel_is_enhanced_by_itself(tmp_path: Path) -> None:
+    left, right = 0.1 * np.random.default_rng(0).standard_normal((2, 16000))
+    soundfile.write(tmp_path / "stereo.wav", np.stack([left, right], axis=1), 16000, subtype="PCM_24")
+    soundfile.write(tmp_path / "right.wav", right, 16000, subtype="PCM_24")
+    for name in ("stereo", "right"):
+        enhance_into(tmp_path / name, tmp_path / f"{name}.wav", encoding="PCM_24")
+    stereo, _ = soundfile.read(tmp_path / "stereo/enhanced/stereo.flac", dtype="float32")
+    alone, _ = soundfile.read(tmp_path / "right/enhanced/right.flac", dtype="float32")
+    assert np.array_equal(stereo[:, 1], alone)
+
+
+def test_the_folder_tree_is_mirrored(tmp_path: Path) -> None:
+    for place in ("in/one/a.wav", "in/two/a.wav"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / place, 0.1 * np.random.default_rng(0).standard_normal(4000), 16000)
+    run, _ = enhance_into(tmp_path / "o", tmp_path / "in", enhancer="identity", format="wav")
+    made = sorted(str(path.relative_to(run.path / "enhanced")) for path in (run.path / "enhanced").rglob("*.wav"))
+    assert made == ["one/a.wav", "two/a.wav"]
+
+
+def test_another_rate_can_be_asked_for_and_is_on_the_line(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(48000), 48000)
+    _, summary = enhance_into(tmp_path / "o", tmp_path / "a.wav", enhancer="identity", rate=16000)
+    line = read_manifest(Path(summary.manifest))[0]
+    assert (line.sample_rate, line.num_samples, line.noisy) == (16000, 16000, None)
+    assert soundfile.info(line.audio).samplerate == 16000
+
+
+@pytest.mark.parametrize("rate", ["slow", 10, 1_000_000])
+def test_a_rate_that_is_none_is_refused(rate: object) -> None:
+    with pytest.raises(UsageError, match="rate"):
+        load_recipe(EnhanceRecipe, flags={"rate": rate})
+
+
+def test_a_device_or_precision_that_the_enhancer_does_not_have_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(4000), 16000)
+    with pytest.raises(UsageError, match="on the CPU in fp32 only"):
+        enhance_into(tmp_path / "o", tmp_path / "a.wav", precision="bf16")
+    assert not (tmp_path / "o").exists()

@@ -1,0 +1,144 @@
+"""``merit enhance`` over a corpus: a run folder with a manifest."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from merit_cli.config.load import resolved
+from merit_cli.enhancers.contract import Engineering
+from merit_cli.errors import MeritError, NoInput, Unavailable
+from merit_cli.io.ledger import Ledger
+from merit_cli.io.run_dir import RunDir, newest_run, open_run
+from merit_cli.manifests.inputs import Inputs, read_inputs
+from merit_cli.manifests.read_write import MANIFEST_NAME, write_card, write_manifest
+from merit_cli.manifests.utterance import Utterance
+from merit_cli.workers import Machine, run_items
+from merit_cli.workflows.enhance.item import Enhanced, EnhanceJob, built_enhancer, enhance_utterance
+from merit_cli.workflows.enhance.recipe import EnhanceRecipe
+
+
+@dataclass(frozen=True)
+class EnhanceSummary:
+    """What a run did; the JSON that scripts rely on.
+
+    Args:
+        enhanced: Files written by this call.
+        already_done: Files found finished.
+        skipped: Always 0 here; kept for the shape that all batch commands share.
+        failed: Inputs that went wrong.
+        manifest: Path of the manifest.
+        enhancer: Name of the enhancer.
+        real_time_factor: Seconds of enhancer work for a second of audio; None where nothing was enhanced.
+    """
+
+    enhanced: int
+    already_done: int
+    skipped: int
+    failed: int
+    manifest: str
+    enhancer: str
+    real_time_factor: float | None
+
+
+def default_input(machine: Machine) -> Path:
+    """What is enhanced where no input is named: the newest finished mix.
+
+    Raises:
+        NoInput: There is none.
+    """
+    return newest_run(machine.runs_dir, "mix")
+
+
+def find_inputs(specs: Sequence[str | Path]) -> Inputs:
+    """What to enhance.
+
+    Raises:
+        NoInput: Nothing is there, or none of the files can be read.
+        BadData: A manifest line cannot be used.
+    """
+    inputs = read_inputs(specs, name="noisy audio")
+    if not inputs.utterances:
+        place, error = next(iter(inputs.bad.items()))
+        raise NoInput(f"none of the {len(inputs.bad)} files can be read: {error.message}", place=place)
+    return inputs
+
+
+def run_enhance(
+    recipe: EnhanceRecipe, inputs: Inputs, *, output: Path | None, machine: Machine
+) -> tuple[RunDir, EnhanceSummary]:
+    """Enhance every input into a run folder, or go on with an unfinished one.
+
+    Returns:
+        The run, and what was done. A finished run is not touched; its state is ``done``.
+
+    Raises:
+        UsageError: The output folder holds another run.
+        Unavailable: The enhancer's weights or an extra are missing, or the output cannot be written.
+    """
+    engineering = Engineering(machine.device, recipe.precision)
+    built_enhancer(recipe.enhancer, recipe.chunk, engineering)  # what is missing shows before a folder is made
+    run = open_run(
+        output,
+        command="enhance",
+        name=recipe.enhancer.name if recipe.name == "enhance" else recipe.name,
+        recipe=resolved(recipe),
+        inputs={"noisy": inputs.content, "weights": recipe.enhancer.content()},
+        runs_dir=machine.runs_dir,
+        overwrite=machine.overwrite,
+    )
+    if run.state == "done" and not machine.retry_failed:
+        stored = EnhanceSummary(**run.summary())
+        return run, replace(stored, enhanced=0, already_done=stored.already_done + stored.enhanced)
+    run = run.reopen() if run.state == "done" else run
+    ledger = Ledger.open(run.path / "ledger.jsonl")
+    before = len(ledger.with_status("done"))
+    for path, error in inputs.bad.items():
+        ledger.record(path, "failed", str(error))
+    speed = _enhance_all(recipe, inputs, run, ledger, machine)
+    summary = _finish(recipe, inputs, run, ledger, before, speed)
+    ledger.close()
+    return run, summary
+
+
+def _enhance_all(recipe: EnhanceRecipe, inputs: Inputs, run: RunDir, ledger: Ledger, machine: Machine) -> float | None:
+    """Enhance what is pending; returns the real-time factor, None where nothing was enhanced."""
+    utterances = inputs.utterances
+    pending = set(ledger.pending((u.id for u in utterances), retry_failed=machine.retry_failed))
+    jobs: Iterator[EnhanceJob] = (
+        EnhanceJob(u, recipe, run.path, machine.device) for u in utterances if u.id in pending
+    )
+    work = audio = 0.0
+    finished = len(utterances) - len(pending)
+    for job, result in run_items(enhance_utterance, jobs, workers=machine.workers):
+        finished += 1
+        machine.progress("enhance", finished, len(utterances))
+        if isinstance(result, Enhanced):
+            ledger.record(job.utterance.id, "done", result.remark, {"line": result.utterance.to_line(run.path)})
+            work, audio = work + result.work_seconds, audio + result.utterance.duration
+        elif isinstance(result, MeritError) and not isinstance(result, Unavailable):
+            ledger.record(job.utterance.id, "failed", str(result))
+        else:  # the output cannot be written, or a bug: the next item would meet the same
+            raise result
+    return round(work / audio, 6) if audio else None
+
+
+def _finish(
+    recipe: EnhanceRecipe, inputs: Inputs, run: RunDir, ledger: Ledger, before: int, speed: float | None
+) -> EnhanceSummary:
+    done = {entry.id: entry for entry in ledger.with_status("done")}
+    root = run.path.resolve()
+    lines = [Utterance.from_line(done[u.id].data["line"], root) for u in inputs.utterances if u.id in done]
+    manifest = run.path / MANIFEST_NAME
+    write_manifest(manifest, lines)
+    write_card(run.path, inputs.card)
+    summary = EnhanceSummary(
+        enhanced=len(done) - before,
+        already_done=before,
+        skipped=len(ledger.with_status("skipped")),
+        failed=len(ledger.with_status("failed")),
+        manifest=str(manifest),
+        enhancer=recipe.enhancer.name,
+        real_time_factor=speed,
+    )
+    run.finish(asdict(summary))
+    return summary
