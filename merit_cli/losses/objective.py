@@ -18,45 +18,37 @@ from torch import Tensor
 from merit_cli.carriers import LossTerms, MultiTaskOutput
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.emotion import weighted_cross_entropy_sum
+from merit_cli.losses.enhancement import EnhancementTerms, enhancement_sums, weighted
 from merit_cli.losses.load_balance import BalanceOver, RouterSums, add_router_sums, balance_loss, router_sums, z_loss
-from merit_cli.losses.spectral import MaskedSum, log1p_l1_sum
-from merit_cli.losses.waveform import WaveformLoss, negative_ratio_sum
+from merit_cli.losses.spectral import MaskedSum
 
 
 class ObjectiveConfig(FrozenConfig):
     """Weights of the objective's terms.
 
     Args:
-        enhancement_weight: Of the L1 distance of log1p magnitudes, against 1 for emotion.
+        enhancement: What the enhancement term is made of.
+        enhancement_weight: Of that term, against 1 for emotion.
         emotion_weight: Of the cross-entropy.
-        waveform_weight: Of the waveform's negative ratio in dB, part of the enhancement term; 0 in the paper.
-        waveform_ratio: Which ratio that is.
         balance_weight: Switch loss, alpha.
         balance_over: Each router by itself, or both together.
         router_z_weight: Of the routers' z-loss.
         class_weighting: ``inverse_frequency`` is N / (C n_c).
     """
 
+    enhancement: EnhancementTerms = EnhancementTerms()
     enhancement_weight: float = Field(default=1.0, ge=0.0)
     emotion_weight: float = Field(default=1.0, ge=0.0)
-    waveform_weight: float = Field(default=0.0, ge=0.0)
-    waveform_ratio: WaveformLoss = "snr"
     balance_weight: float = Field(default=0.01, ge=0.0)
     balance_over: BalanceOver = "per_router"
     router_z_weight: float = Field(default=1e-3, ge=0.0)
     class_weighting: Literal["inverse_frequency", "none"] = "inverse_frequency"
 
-    @property
-    def wanted_ratio(self) -> WaveformLoss | None:
-        """The waveform's ratio where it counts at all."""
-        return self.waveform_ratio if self.waveform_weight > 0.0 else None
-
 
 class ObjectiveSums(NamedTuple):
-    """Unnormalised terms; None for a task that the model or the batch does not have."""
+    """Unnormalised terms; empty or None for a task that the model or the batch does not have."""
 
-    spectral: MaskedSum | None
-    waveform: MaskedSum | None
+    enhancement: Mapping[str, MaskedSum]
     emotion: MaskedSum | None
     routers: Mapping[str, RouterSums]
 
@@ -68,7 +60,7 @@ def objective_sums(
     clean_BN: Tensor | None = None,
     emotion_B: Tensor | None = None,
     class_weight_C: Tensor | None = None,
-    waveform_ratio: WaveformLoss | None = None,
+    terms: EnhancementTerms = EnhancementTerms(),
 ) -> ObjectiveSums:
     """Sums of every term that output and targets allow.
 
@@ -78,24 +70,24 @@ def objective_sums(
         clean_BN: Clean waveform in model scale.
         emotion_B: Class indices.
         class_weight_C: See `merit_cli.losses.emotion.class_weights`.
-        waveform_ratio: Which ratio of the waveform to take; None takes none.
+        terms: Which distances of enhanced from clean speech to take.
     """
-    spectral = waveform = emotion = None
-    if clean_BN is not None and output.enhanced_log1p_BTF is not None:
-        spectral = log1p_l1_sum(output.enhanced_log1p_BTF, clean_BN, lengths_B)
-    if waveform_ratio is not None and clean_BN is not None and output.enhanced_BN is not None:
-        waveform = negative_ratio_sum(output.enhanced_BN, clean_BN, lengths_B, ratio=waveform_ratio)
+    enhancement = {} if clean_BN is None else enhancement_sums(output, clean_BN, lengths_B, terms)
+    emotion = None
     if emotion_B is not None and output.emotion_logits_BC is not None:
         emotion = weighted_cross_entropy_sum(output.emotion_logits_BC, emotion_B, class_weight_C)
     routers = {task: router_sums(routing) for task, routing in output.routing.items()}
-    return ObjectiveSums(spectral, waveform, emotion, routers)
+    return ObjectiveSums(enhancement, emotion, routers)
 
 
 def add_objective_sums(*parts: ObjectiveSums) -> ObjectiveSums:
     """The sums of a whole effective batch, without gradient: normalisers for `loss_terms`."""
     return ObjectiveSums(
-        spectral=_add_masked([part.spectral for part in parts]),
-        waveform=_add_masked([part.waveform for part in parts]),
+        enhancement={
+            name: added
+            for name in parts[0].enhancement
+            if (added := _add_masked([part.enhancement[name] for part in parts])) is not None
+        },
         emotion=_add_masked([part.emotion for part in parts]),
         routers={
             task: RouterSums(*(value.detach() for value in add_router_sums(*(part.routers[task] for part in parts))))
@@ -114,8 +106,7 @@ def _add_masked(parts: list[MaskedSum | None]) -> MaskedSum | None:
 def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: ObjectiveSums | None = None) -> LossTerms:
     """The weighted terms of one part; ``total`` is what to differentiate.
 
-    The parts of `LossTerms` are given before weighting, but for ``enhancement``, which is the L1 term
-    plus ``waveform_weight`` times that of the waveform.
+    The parts of `LossTerms` are given before weighting; ``enhancement`` is the weighted sum of its terms.
 
     Args:
         part: Sums with gradient.
@@ -124,8 +115,8 @@ def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: Objective
     """
     whole = part if whole is None else whole
     zero = _zero_like(part)
-    enhancement = _mean(part.spectral, whole.spectral, zero)
-    enhancement = enhancement + config.waveform_weight * _mean(part.waveform, whole.waveform, zero)
+    means = {name: _mean(term, whole.enhancement[name], zero) for name, term in part.enhancement.items()}
+    enhancement = weighted(means, config.enhancement, zero)
     emotion = _mean(part.emotion, whole.emotion, zero)
     balance = balance_loss(part.routers, whole.routers, over=config.balance_over) if part.routers else zero
     router_z = z_loss(part.routers, whole.routers) if part.routers else zero
@@ -141,7 +132,7 @@ def _mean(part: MaskedSum | None, whole: MaskedSum | None, zero: Tensor) -> Tens
 
 
 def _zero_like(sums: ObjectiveSums) -> Tensor:
-    for term in (sums.spectral, sums.waveform, sums.emotion):
+    for term in (*sums.enhancement.values(), sums.emotion):
         if term is not None:
             return torch.zeros_like(term.total).detach()
     return torch.zeros(())

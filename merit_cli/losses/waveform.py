@@ -74,6 +74,26 @@ def negative_ratio(
     return total / weight.clamp(min=1.0)
 
 
+def absolute_error_sum(enhanced_BN: Tensor, clean_BN: Tensor, lengths_B: Tensor) -> MaskedSum:
+    """Sum of |enhanced - clean| over valid samples, not negative; 0 is best."""
+    return _error_sum((enhanced_BN - clean_BN).abs(), lengths_B)
+
+
+def squared_error_sum(enhanced_BN: Tensor, clean_BN: Tensor, lengths_B: Tensor) -> MaskedSum:
+    """Sum of (enhanced - clean)^2 over valid samples, not negative; 0 is best.
+
+    >>> squared_error_sum(torch.tensor([[1.0, 3.0, 9.0]]), torch.zeros(1, 3), torch.tensor([2]))
+    MaskedSum(total=tensor(10.), weight=tensor(2.))
+    """
+    return _error_sum((enhanced_BN - clean_BN).square(), lengths_B)
+
+
+def _error_sum(error_BN: Tensor, lengths_B: Tensor) -> MaskedSum:
+    wide_BN = error_BN.to(torch.promote_types(error_BN.dtype, torch.float32))
+    valid_BN = sample_mask(lengths_B.to(error_BN.device), error_BN.shape[1])
+    return MaskedSum(wide_BN.where(valid_BN, 0.0).sum(), valid_BN.sum().to(wide_BN.dtype))
+
+
 def _centred(wave_BN: Tensor, valid_BN: Tensor) -> Tensor:
     count_B1 = valid_BN.sum(1, keepdim=True).clamp(min=1)
     mean_B1 = (wave_BN * valid_BN).sum(1, keepdim=True) / count_B1

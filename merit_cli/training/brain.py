@@ -161,7 +161,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
             clean_BN=batch.clean_BN,
             emotion_B=batch.emotion_B,
             class_weight_C=self.class_weight_C,
-            waveform_ratio=self.settings.objective.wanted_ratio,
+            terms=self.settings.objective.enhancement,
         )
 
     def fit_batch(self, batch: EffectiveBatch) -> Tensor:

@@ -59,7 +59,7 @@ class DevRecord:
             clean_BN=batch.clean_BN,
             emotion_B=batch.emotion_B,
             class_weight_C=class_weight_C,
-            waveform_ratio=objective.wanted_ratio,
+            terms=objective.enhancement,
         )
         self.sums.append(add_objective_sums(part))
         if output.emotion_logits_BC is not None and batch.emotion_B is not None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from merit_cli.carriers import NO_LABEL, MultiTaskOutput, Routing
+from merit_cli.losses.enhancement import EnhancementTerms
 from merit_cli.losses.objective import (
     ObjectiveConfig,
     ObjectiveSums,
@@ -41,7 +42,7 @@ def sums_of(rows: slice, leaves: dict[str, Tensor]) -> ObjectiveSums:
         clean_BN=leaves["clean"][rows],
         emotion_B=LABELS[rows],
         class_weight_C=WEIGHTS,
-        waveform_ratio="snr",
+        terms=EnhancementTerms(snr=1.0),
     )
 
 
@@ -62,7 +63,8 @@ def make_leaves() -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("balance_over", ["per_router", "pooled"])
 def test_unequal_parts_add_up_to_the_whole_in_value_and_gradient(balance_over: str) -> None:
-    config = ObjectiveConfig(waveform_weight=0.05, balance_weight=0.3, router_z_weight=0.2, balance_over=balance_over)
+    terms = EnhancementTerms(snr=0.05)
+    config = ObjectiveConfig(enhancement=terms, balance_weight=0.3, router_z_weight=0.2, balance_over=balance_over)
     leaves = make_leaves()
     trained = [leaf for leaf in leaves.values() if leaf.requires_grad]
     whole = loss_terms(sums_of(slice(0, 4), leaves), config).total

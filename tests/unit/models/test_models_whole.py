@@ -8,6 +8,7 @@ from torch import nn
 
 from merit_cli.backbones.log_mel import LogMelConfig
 from merit_cli.carriers import MultiTaskOutput
+from merit_cli.losses.enhancement import EnhancementTerms
 from merit_cli.losses.objective import ObjectiveConfig, loss_terms, objective_sums
 from merit_cli.models import MODELS
 from merit_cli.models.naive_multitask import NaiveMultitaskConfig
@@ -35,9 +36,9 @@ def run(model: nn.Module, noisy: torch.Tensor, lengths: torch.Tensor) -> MultiTa
 
 def terms(output: MultiTaskOutput, **weights: float):  # noqa: ANN201 - a test's helper
     sums = objective_sums(
-        output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=torch.tensor([0, 1, 2]), waveform_ratio="snr"
+        output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=torch.tensor([0, 1, 2]), terms=EnhancementTerms(snr=1.0)
     )
-    return loss_terms(sums, ObjectiveConfig(waveform_weight=0.01, **weights))
+    return loss_terms(sums, ObjectiveConfig(enhancement=EnhancementTerms(snr=0.01), **weights))
 
 
 @pytest.mark.parametrize("name", BUILTIN)
