@@ -69,19 +69,32 @@ def track_noise(power: FloatArray, state: NoiseState, *, hop: float) -> tuple[Fl
 
     Source: Gerkmann and Hendriks (2012), eqs. 18 and 22-24.
     """
-    keep = np.float32(smoothing_for_hop(0.8, stated_hop=0.016, hop=hop))
-    keep_presence = np.float32(smoothing_for_hop(0.9, stated_hop=0.016, hop=hop))
+    renew = np.float32(1.0 - smoothing_for_hop(0.8, stated_hop=0.016, hop=hop))
+    renew_presence = np.float32(1.0 - smoothing_for_hop(0.9, stated_hop=0.016, hop=hop))
     odds = np.float32(1.0 + PRESENCE_PRIOR_SNR)
     slope = np.float32(-PRESENCE_PRIOR_SNR / (1.0 + PRESENCE_PRIOR_SNR))
     stuck, one = np.float32(STUCK_PRESENCE), np.float32(1.0)
     noise_power = np.empty_like(power)
-    noise, mean_presence = state.power, state.presence
-    is_live = live_frames(power)
-    for t, frame in enumerate(power):
-        if is_live[t]:
-            presence = one / (one + odds * np.exp(slope * frame / noise))
-            mean_presence = mean_presence + (one - keep_presence) * (presence - mean_presence)
-            presence = np.where(mean_presence > stuck, np.minimum(presence, stuck), presence)
-            noise = np.maximum(noise + (one - keep) * (one - presence) * (frame - noise), MIN_POWER)
-        noise_power[t] = noise
-    return noise_power, NoiseState(noise, mean_presence)
+    noise, mean_presence = state.power, state.presence.copy()
+    presence, change = np.empty_like(noise), np.empty_like(noise)
+    for t, is_live in enumerate(live_frames(power).tolist()):
+        if is_live:
+            np.divide(power[t], noise, out=presence)
+            presence *= slope
+            np.exp(presence, out=presence)
+            presence *= odds
+            presence += one
+            np.divide(one, presence, out=presence)
+            np.subtract(presence, mean_presence, out=change)
+            change *= renew_presence
+            mean_presence += change
+            np.minimum(presence, stuck, out=presence, where=mean_presence > stuck)
+            np.subtract(one, presence, out=presence)
+            presence *= renew
+            np.subtract(power[t], noise, out=change)
+            change *= presence
+            change += noise
+            noise = np.maximum(change, MIN_POWER, out=noise_power[t])
+        else:
+            noise_power[t] = noise
+    return noise_power, NoiseState(noise.copy(), mean_presence)

@@ -17,18 +17,20 @@ class DecisionDirectedConfig(EnhancerConfig):
         smoothing: Weight of the last frame in the a-priori SNR, stated for a hop of 8 ms.
         min_prior_snr_db: Floor of the a-priori SNR; higher leaves more, smoother noise.
         min_gain_db: Floor of the gain.
-        noise: How the noise is tracked: by speech presence (``spp``) or by minima (``imcra``).
+        noise: How the noise is tracked: by speech presence (``spp``), by minima (``imcra``), or ``both``.
+        noise_db: By how much more the noise is taken to be than it is tracked to be.
     """
 
     rule: ClassVar[GainRule]
-    smoothing: float = Field(0.97, ge=0.0, lt=1.0)
+    smoothing: float = Field(0.95, ge=0.0, lt=1.0)
     min_prior_snr_db: float = Field(-25.0, le=0.0, ge=-60.0)
     min_gain_db: float = Field(-25.0, le=0.0, ge=-120.0)
     noise: NoiseName = "spp"
+    noise_db: float = Field(2.0, ge=-20.0, le=20.0)
 
     def engine(self) -> Engine:
         """The engine with these settings."""
-        return SpectralEngine(self._new_gains, self.noise)
+        return SpectralEngine(self._new_gains, self.noise, db_to_amplitude(self.noise_db) ** 2)
 
     def _new_gains(self, hop: float) -> GainFunction:
         state: SpeechState | None = None

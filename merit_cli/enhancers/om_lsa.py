@@ -29,9 +29,9 @@ class OmLsaConfig(EnhancerConfig):
     name: Literal["om-lsa"] = "om-lsa"
     smoothing: float = Field(0.92, ge=0.0, lt=1.0)
     min_prior_snr_db: float = Field(-25.0, le=0.0, ge=-60.0)
-    min_gain_db: float = Field(-20.0, le=0.0, ge=-120.0)
+    min_gain_db: float = Field(-22.0, le=0.0, ge=-120.0)
     max_absence: float = Field(0.95, ge=0.0, lt=1.0)
-    noise: NoiseName = "imcra"
+    noise: NoiseName = "both"
 
     def engine(self) -> Engine:
         """The engine with these settings."""

@@ -17,5 +17,5 @@ class WienerConfig(DecisionDirectedConfig):
 
     name: Literal["wiener"] = "wiener"
     rule: ClassVar[GainRule] = "wiener"
-    smoothing: float = Field(0.95, ge=0.0, lt=1.0)
+    smoothing: float = Field(0.92, ge=0.0, lt=1.0)
     min_gain_db: float = Field(-20.0, le=0.0, ge=-120.0)

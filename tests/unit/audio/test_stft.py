@@ -77,3 +77,22 @@ def test_input_is_not_changed() -> None:
 def test_a_hop_that_does_not_divide_the_frame_is_refused() -> None:
     with pytest.raises(AssertionError, match="does not reconstruct"):
         Framing(512, 200)
+
+
+@pytest.mark.parametrize("block_frames", [2, 5, 100])
+def test_frames_ahead_are_those_of_the_next_blocks_and_then_zeros(block_frames: int) -> None:
+    framing, signal = Framing(16, 4), _noise(70)
+    spectrum = np.concatenate([stft(signal, framing), np.zeros((3, 9), np.complex64)])
+    seen = []
+
+    def processor(given: np.ndarray) -> np.ndarray:
+        first = sum(seen)
+        assert np.array_equal(given[:-3], spectrum[first : first + len(given) - 3])
+        seen.append(len(given) - 3)
+        ahead = spectrum[first + len(given) - 3 :][:3]
+        assert np.abs(given[-3:][: len(ahead)] - ahead).max() < 1e-6
+        return given[:-3]
+
+    made = process_frames(signal, framing, processor, block_frames=block_frames, ahead_frames=3)
+    assert sum(seen) == framing.num_frames(70)
+    assert np.abs(made - signal).max() < 1e-6

@@ -28,6 +28,7 @@ CONFIGS: list[EnhancerConfig] = [
     MmseStsaConfig(),
     OmLsaConfig(),
     MmseLsaConfig(noise="imcra"),
+    OmLsaConfig(noise="imcra"),
 ]
 ids = [f"{config.name}-{getattr(config, 'noise', 'spp')}" for config in CONFIGS]
 
@@ -147,3 +148,20 @@ def test_the_engine_does_not_depend_on_the_level(config: EnhancerConfig, clean: 
     engine = config.engine()
     made, wanted = engine.process(np.float32(16) * noisy, 16000), np.float32(16) * engine.process(noisy, 16000)
     assert 10 * np.log10(np.sum((made - wanted) ** 2) / np.sum(wanted**2) + 1e-30) < -80
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=ids)
+def test_a_switched_tone_leaves_no_click_where_blocks_join(
+    config: EnhancerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A click is broad: the energy far above the tone, in 10 ms around each join, is that of anywhere else."""
+    n = np.arange(64000)
+    tone = (np.sin(2 * np.pi * 500 * n / 16000) * np.clip(np.sin(2 * np.pi * 1.5 * n / 16000), 0, None)).astype(
+        np.float32
+    )
+    monkeypatch.setattr(spectral_engine, "process_frames", partial(process_frames, block_frames=50))
+    enhanced = config.build()(tone + 0.001 * _white(64000), 16000)
+    high = np.diff(enhanced, n=4)
+    joins = np.arange(50 * 128, 63000, 50 * 128)
+    around = np.concatenate([high[join - 80 : join + 80] for join in joins])
+    assert np.abs(around).max() <= 1.5 * np.quantile(np.abs(high), 0.9999)
