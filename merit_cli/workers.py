@@ -118,7 +118,11 @@ def run_items(
         for item in items:
             yield item, _call(function, item)
         return
-    yield from _Pool(function, max(1, workers), time_limit).run(iter(items))
+    pool = Pool(function, max(1, workers), time_limit)
+    try:
+        yield from pool.run(iter(items))
+    finally:
+        pool.end()
 
 
 def _call(function: Callable[[ItemT], ResultT], item: ItemT) -> ResultT | Exception:
@@ -189,8 +193,14 @@ class _Given(NamedTuple, Generic[ItemT]):
     message: bytes
 
 
-class _Pool(Generic[ItemT, ResultT]):
-    """Processes that each answer one item at a time, so that it is known which item a process died on."""
+class Pool(Generic[ItemT, ResultT]):
+    """Processes that each answer one item at a time, so that it is known which item a process died on.
+
+    Args:
+        function: Importable by name, because workers are spawned.
+        workers: Processes; each starts when it is first needed.
+        time_limit: Seconds an item may take; None for any.
+    """
 
     def __init__(self, function: Callable[[ItemT], ResultT], workers: int, time_limit: float | None) -> None:
         self.function, self.num_workers = function, workers
@@ -201,17 +211,20 @@ class _Pool(Generic[ItemT, ResultT]):
         self.num_false_starts = 0
 
     def run(self, items: Iterator[ItemT]) -> Iterator[tuple[ItemT, ResultT | Exception]]:
-        try:
-            while True:
-                self._hand_out(items)
-                if not self.crew or not any(worker.given for worker in self.crew):
-                    return
-                settled = [answer for worker in self._wait() for answer in self._listen(worker)]
-                self._hand_out(items)  # before the answers, so that no worker waits for the reader of them
-                yield from settled
-        finally:
-            for worker in self.crew:
-                worker.end()
+        """Each item with its result, in the order of completion; the processes stay for the next call."""
+        while True:
+            self._hand_out(items)
+            if not self.crew or not any(worker.given for worker in self.crew):
+                return
+            settled = [answer for worker in self._wait() for answer in self._listen(worker)]
+            self._hand_out(items)  # before the answers, so that no worker waits for the reader of them
+            yield from settled
+
+    def end(self) -> None:
+        """Stop the processes."""
+        for worker in self.crew:
+            worker.end()
+        self.crew.clear()
 
     def _hand_out(self, items: Iterator[ItemT]) -> None:
         """Give every process an item, and a second one ahead while many wait."""
