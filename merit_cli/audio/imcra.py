@@ -166,25 +166,35 @@ def _averaged_noise(
     renew_noise = np.float32(1.0 - smoothing_for_hop(NOISE_SMOOTHING, stated_hop=STATED_HOP, hop=hop))
     keep = np.float32(smoothing_for_hop(SNR_SMOOTHING, stated_hop=STATED_HOP, hop=hop))
     noise_power = np.empty_like(power)
-    average, speech = state.average, state.speech
+    average, speech = state.average.copy(), state.speech.copy()
+    noise = np.maximum(NOISE_BIAS * average, MIN_POWER)
+    posterior, prior, scratch = np.empty_like(average), np.empty_like(average), np.empty_like(average)
     for t, frame in enumerate(power):
-        noise = np.maximum(NOISE_BIAS * average, MIN_POWER)
-        posterior = frame / noise
-        prior = np.maximum(posterior - _ONE, _ZERO)
+        np.divide(frame, noise, out=posterior)
+        np.subtract(posterior, _ONE, out=prior)
+        np.maximum(prior, _ZERO, out=prior)
         prior *= _ONE - keep
-        prior += keep * speech / noise
+        speech /= noise
+        speech *= keep
+        prior += speech
         np.maximum(prior, MIN_PRIOR_SNR, out=prior)
-        prior_and_one = prior + _ONE
-        wiener = np.divide(prior, prior_and_one, out=prior)
+        np.add(prior, _ONE, out=scratch)
+        wiener = np.divide(prior, scratch, out=prior)
         v = np.multiply(wiener, posterior, out=posterior)
-        gain = np.minimum(wiener * gain_factor(v, "log-amplitude"), _ONE)
-        speech = gain * gain
+        wiener *= gain_factor(v, "log-amplitude")
+        np.minimum(wiener, _ONE, out=wiener)
+        np.multiply(wiener, wiener, out=speech)
         speech *= frame
-        absence = np.exp(np.negative(v, out=v), out=v)
-        absence *= prior_and_one
-        absence *= odds[t]
-        absence /= absence + _ONE
-        absence *= renew_noise
-        average = average + absence * (frame - average)
-        np.maximum(NOISE_BIAS * average, MIN_POWER, out=noise_power[t])
+        np.negative(v, out=v)
+        np.exp(v, out=v)
+        v *= scratch
+        v *= odds[t]  # odds that speech is absent, now that the frame is known
+        np.add(v, _ONE, out=scratch)
+        v /= scratch
+        v *= renew_noise
+        np.subtract(frame, average, out=scratch)
+        scratch *= v
+        average += scratch
+        np.multiply(average, NOISE_BIAS, out=noise_power[t])
+        noise = np.maximum(noise_power[t], MIN_POWER, out=noise_power[t])
     return noise_power, state._replace(average=average, speech=speech)

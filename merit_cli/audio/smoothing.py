@@ -35,8 +35,11 @@ def smooth_over_time(power: FloatArray, previous: FloatArray | None, *, keep: fl
     smoothed = np.empty_like(power)
     weight = power.dtype.type(1.0 - keep)
     for t, frame in enumerate(power):
-        previous = frame if previous is None else previous + weight * (frame - previous)
-        smoothed[t] = previous
+        previous = frame if previous is None else previous
+        change = np.subtract(frame, previous, out=smoothed[t])
+        change *= weight
+        change += previous
+        previous = change
     return smoothed
 
 

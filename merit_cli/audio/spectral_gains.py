@@ -60,7 +60,7 @@ def gain_factor(v: FloatArray, rule: GainRule) -> FloatArray:
     """
     if rule == "wiener":
         return np.ones_like(v)
-    place = np.right_shift(v.view(np.int32), _TABLE_SHIFT)
+    place = np.right_shift(v.view(np.int32), _TABLE_SHIFT, dtype=np.intp)
     place -= _TABLE_FIRST
     made: FloatArray = _factor_table(rule).take(place, mode="clip")
     return made
