@@ -25,7 +25,7 @@ def masked(maps: Tensor, mask: Tensor | None) -> Tensor:
 
 def _moments(maps: Tensor, mask: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and biased variance over valid entries, and how many there were."""
-    weight = mask.to(maps).expand_as(maps)
+    weight = mask.to(torch.promote_types(maps.dtype, torch.float32)).expand_as(maps)
     count = weight.sum(dims, keepdim=True).clamp(min=1.0)
     mean = (maps * weight).sum(dims, keepdim=True) / count
     variance = ((maps - mean).square() * weight).sum(dims, keepdim=True) / count

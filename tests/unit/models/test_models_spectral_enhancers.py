@@ -122,6 +122,18 @@ def test_every_parameter_gets_a_finite_gradient_silence_included(config: CmganCo
             assert parameter.grad.any(), name
 
 
+@TINY
+def test_half_precision_stays_near_full_precision(config: CmganConfig | PhasenConfig) -> None:
+    model = build(config).train()
+    noisy, lengths = torch.randn(2, 1500), torch.tensor([1500, 900])
+    full = model(noisy, lengths)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = model(noisy, lengths)
+    half.square().sum().backward()
+    assert half.dtype == torch.float32
+    assert torch.linalg.norm(half - full) < 0.1 * torch.linalg.norm(full)
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"channels": 10}, {"kernel": 4}, {"hop_length": 201}, {"window_length": 402}],
@@ -189,3 +201,20 @@ def _second(folder: Path, name: str) -> torch.Tensor:
     start = min(4000, max(0, len(samples) - 16_000))
     part = samples[start : start + 16_000]
     return torch.from_numpy(np.pad(part, (0, 16_000 - len(part))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "loss", "num_steps", "rate"),
+    [
+        (CmganConfig(dropout=0.0), CompressedLossConfig(), 60, 1e-3),
+        (PhasenConfig(), PHASEN_LOSS, 100, 1e-3),
+        (PhasenConfig(amplitude_channels=96, phase_channels=48), PHASEN_LOSS, 70, 2e-3),
+    ],
+    ids=["cmgan", "phasen-light", "phasen-paper"],
+)
+def test_the_papers_sizes_fit_a_batch_of_real_speech(
+    config: CmganConfig | PhasenConfig, loss: CompressedLossConfig, num_steps: int, rate: float
+) -> None:
+    noisy, clean = sample_clips(1)
+    assert gain_after(config, noisy, clean, loss=loss, num_steps=num_steps, rate=rate) >= 15.0
