@@ -15,6 +15,7 @@ from torch import Tensor
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.spectral import MaskedSum
 from merit_cli.losses.spectrum import StftShape, sample_mask, spectrum_mask, stft
+from merit_cli.losses.waveform import absolute_error_sum
 
 POWER_FLOOR = 1e-8
 """Added to |X|^2 before the power, which has no finite slope at 0; 100 dB under a bin at unit RMS."""
@@ -117,12 +118,10 @@ def compressed_sums(
     magnitudes = (torch.sqrt(_squared(value_BTF)) for value_BTF in (estimate_BTF, reference_BTF))
     magnitude_error_BTF = (next(magnitudes) - next(magnitudes)).square()
     num_bins = valid_BT1.sum().to(dtype) * reference_BTF.shape[-1]
-    samples_BN = sample_mask(lengths_B, clean_BN.shape[1])
-    distance_BN = (enhanced_BN - clean_BN).to(dtype).abs().where(samples_BN, 0.0)
     return CompressedSums(
         complex=MaskedSum(error_BTF.where(valid_BT1, 0.0).sum(), num_bins),
         magnitude=MaskedSum(magnitude_error_BTF.where(valid_BT1, 0.0).sum(), num_bins),
-        waveform=MaskedSum(distance_BN.sum(), samples_BN.sum().to(dtype)),
+        waveform=absolute_error_sum(enhanced_BN, clean_BN, lengths_B),
     )
 
 
