@@ -1,4 +1,12 @@
-"""What Wiener, MMSE-STSA and MMSE-LSA share: one recursion, three rules."""
+"""What Wiener, MMSE-STSA and MMSE-LSA share: one recursion, three rules.
+
+Measured on the bundled voices and noises, 28 pairs at -5, 0 and 5 dB each, PESQ-WB / STOI / segmental SNR in dB:
+
+| half | noisy | spectral subtraction | wiener | mmse-stsa | mmse-lsa |
+|---|---|---|---|---|---|
+| tuned on | 1.063 / .760 / -1.1 | 1.113 / .762 / 3.0 | 1.133 / .756 / 3.3 | 1.126 / .764 / 2.9 | 1.138 / .758 / 3.2 |
+| other | 1.044 / .713 / 0.0 | 1.078 / .717 / 4.1 | 1.090 / .715 / 4.2 | 1.079 / .720 / 4.0 | 1.090 / .716 / 4.2 |
+"""
 
 from typing import ClassVar
 
@@ -14,11 +22,13 @@ class DecisionDirectedConfig(EnhancerConfig):
     """Settings of an enhancer that follows the a-priori SNR of each bin.
 
     Args:
-        smoothing: Weight of the last frame in the a-priori SNR, stated for a hop of 8 ms.
+        smoothing: Weight of the last frame in the a-priori SNR, stated for a hop of 8 ms. The papers have 0.98,
+            which costs 0.017 STOI with MMSE-LSA.
         min_prior_snr_db: Floor of the a-priori SNR; higher leaves more, smoother noise.
         min_gain_db: Floor of the gain.
         noise: How the noise is tracked: by speech presence (``spp``), by minima (``imcra``), or ``both``.
-        noise_db: By how much more the noise is taken to be than it is tracked to be.
+        noise_db: By how much more the noise is taken to be than it is tracked to be; the tracker is 1 dB low on
+            white noise. 2 dB bring 0.01 PESQ and 0.1 to 0.4 dB of segmental SNR and cost 0.008 STOI.
     """
 
     rule: ClassVar[GainRule]

@@ -50,7 +50,7 @@ class SpectralEngine:
         opening = opening_noise(noisy_N, framing, num_samples=round(OPENING * sample_rate))
         if opening is None:
             return np.zeros(len(noisy_N), dtype=np.float32)
-        noise, gains = _TRACKERS[self.noise](opening, hop), self.new_gains(hop)
+        noise, gains = TRACKERS[self.noise](opening, hop), self.new_gains(hop)
 
         def processed(spectrum_TF: ComplexArray) -> ComplexArray:
             power_TF = np.square(spectrum_TF.real) + np.square(spectrum_TF.imag)
@@ -110,7 +110,7 @@ def _by_both(opening: NoiseState, hop: float) -> NoiseFunction:
     return noise
 
 
-_TRACKERS: dict[NoiseName, Callable[[NoiseState, float], NoiseFunction]] = {
+TRACKERS: dict[NoiseName, Callable[[NoiseState, float], NoiseFunction]] = {
     "spp": _by_presence,
     "imcra": _by_minima,
     "both": _by_both,

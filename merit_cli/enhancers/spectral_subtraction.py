@@ -2,6 +2,10 @@
 
 Source: Berouti, Schwartz and Makhoul (1979), "Enhancement of speech corrupted by acoustic noise"; noise
 power by Gerkmann and Hendriks (2012), so that no pause has to be marked.
+
+Measured on the half of the bundled mixes that the settings were chosen on (42 of them, noisy 1.069 PESQ-WB, .776
+STOI, -1.0 dB segmental SNR): 4 times gives 1.124, .778 and 3.0; 6 times 1.130, .767 and 3.1; 3 times 1.113, .786
+and 2.7; subtracting 2 times the magnitude 1.126, .785 and 2.9.
 """
 
 from typing import Literal

@@ -13,7 +13,12 @@ from merit_cli.enhancers.decision_directed import DecisionDirectedConfig
 
 
 class WienerConfig(DecisionDirectedConfig):
-    """Settings of the Wiener filter."""
+    """Settings of the Wiener filter.
+
+    Args:
+        smoothing: As for the others; this gain is the lowest of the three, so it looks back less.
+        min_gain_db: Floor of the gain.
+    """
 
     name: Literal["wiener"] = "wiener"
     rule: ClassVar[GainRule] = "wiener"

@@ -8,15 +8,19 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+from merit_cli.audio.noise_tracking import initial_noise
 from merit_cli.audio.stft import process_frames
 from merit_cli.enhancers import spectral_engine
 from merit_cli.enhancers.contract import EnhancerConfig
 from merit_cli.enhancers.mmse_lsa import MmseLsaConfig
 from merit_cli.enhancers.mmse_stsa import MmseStsaConfig
 from merit_cli.enhancers.om_lsa import OmLsaConfig
+from merit_cli.enhancers.select import enhancer_config
+from merit_cli.enhancers.spectral_engine import PRESENCE_BIAS, TRACKERS
 from merit_cli.enhancers.spectral_gate import SpectralGateConfig
 from merit_cli.enhancers.spectral_subtraction import SpectralSubtractionConfig
 from merit_cli.enhancers.wiener import WienerConfig
+from merit_cli.errors import UsageError
 from merit_cli.metrics.signal import si_sdr_db
 
 FloatArray = npt.NDArray[np.float32]
@@ -165,3 +169,33 @@ def test_a_switched_tone_leaves_no_click_where_blocks_join(
     joins = np.arange(50 * 128, 63000, 50 * 128)
     around = np.concatenate([high[join - 80 : join + 80] for join in joins])
     assert np.abs(around).max() <= 1.5 * np.quantile(np.abs(high), 0.9999)
+
+
+def test_noise_of_both_is_the_mean_of_the_two_in_decibels() -> None:
+    power = np.random.default_rng(0).exponential(size=(400, 65)).astype(np.float32)
+    opening = initial_noise(power[:200])
+    minima, presence, both = (TRACKERS[name](opening, 0.008)(power) for name in ("imcra", "spp", "both"))
+    kept = presence[: len(minima)] * PRESENCE_BIAS
+    assert both == pytest.approx(np.sqrt(minima * kept), rel=1e-5)
+
+
+def test_noise_db_lowers_what_is_left_of_noise(noisy_at_0_db: FloatArray) -> None:
+    left = [np.sum(MmseLsaConfig(noise_db=more).build()(noisy_at_0_db, 16000) ** 2) for more in (-3, 0, 3)]
+    assert left[0] > left[1] > left[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "value"),
+    [
+        ("wiener", "smoothing", 1.0),
+        ("mmse-stsa", "noise_db", 30),
+        ("om-lsa", "max_absence", 1.0),
+        ("om-lsa", "noise", "oracle"),
+        ("spectral-subtraction", "exponent", 0),
+        ("low-pass", "cutoff_hz", 0),
+    ],
+)
+def test_a_parameter_out_of_range_is_refused_by_name(name: str, parameter: str, value: object) -> None:
+    with pytest.raises(UsageError) as caught:
+        enhancer_config({"name": name, parameter: value})
+    assert parameter in str(caught.value)
