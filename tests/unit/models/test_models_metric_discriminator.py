@@ -3,6 +3,7 @@
 import torch
 
 from merit_cli.losses.adversarial import discriminator_loss_sum, generator_loss_sum, metric_targets
+from merit_cli.models.cmgan import CmganConfig
 from merit_cli.models.metric_discriminator import MetricDiscriminatorConfig
 
 SMALL = MetricDiscriminatorConfig(window_length=128, hop_length=64, channels=4, dropout=0.0)
@@ -78,3 +79,26 @@ def test_its_state_holds_the_power_iteration() -> None:
     model(clean, processed, lengths)
     copy.load_state_dict(model.state_dict())
     assert torch.equal(copy(clean, processed, lengths), model(clean, processed, lengths))
+
+
+def test_steps_of_generator_and_discriminator_move_each_its_own_network() -> None:
+    torch.manual_seed(0)
+    generator = CmganConfig(window_length=128, hop_length=64, channels=4, dense_depth=1, num_blocks=1, kernel=3).build()
+    discriminator = SMALL.build()
+    clean, noisy = waves()
+    lengths = torch.full((4,), 4000)
+    enhanced = generator(noisy, lengths)
+
+    discriminator.requires_grad_(requires_grad=False)
+    generator_loss_sum(discriminator(clean, enhanced, lengths)).total.backward()
+    discriminator.requires_grad_(requires_grad=True)
+    assert all(parameter.grad is None for parameter in discriminator.parameters())
+    assert any(parameter.grad.any() for parameter in generator.parameters())
+
+    generator.zero_grad()
+    detached = enhanced.detach()
+    targets = metric_targets(detached, clean, lengths)
+    scores = [discriminator(clean, wave, lengths) for wave in (clean, detached)]
+    discriminator_loss_sum(*scores, targets).total.backward()
+    assert all(parameter.grad is None for parameter in generator.parameters())
+    assert all(torch.isfinite(parameter.grad).all() for parameter in discriminator.parameters())
