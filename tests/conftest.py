@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+from merit_cli import torchaudio_bridge
+
 Write = Callable[..., Path]
 
 
@@ -73,5 +75,42 @@ def write_wave_graph() -> Callable[[Path, int | None], Path]:
         )
         onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
         return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_mask_folder() -> Callable[[Path], Path]:
+    """A function that writes a tiny random SpeechBrain mask model, whose masks are near 1, into a new folder."""
+    import torch
+
+    text = """
+compute_stft: !new:speechbrain.processing.features.STFT {sample_rate: 16000, win_length: 32, hop_length: 16, n_fft: 512}
+compute_istft: !new:speechbrain.processing.features.ISTFT {sample_rate: 16000, win_length: 32, hop_length: 16}
+spectral_magnitude: !name:speechbrain.processing.features.spectral_magnitude {power: 0.5}
+resynth: !name:speechbrain.processing.signal_processing.resynthesize
+    stft: !ref <compute_stft>
+    istft: !ref <compute_istft>
+    normalize_wavs: False
+enhance_model: !new:speechbrain.lobes.models.MetricGAN.EnhancementGenerator {hidden_size: 200, num_layers: 1}
+modules: {enhance_model: !ref <enhance_model>}
+pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
+    loadables: {enhance_model: !ref <enhance_model>}
+"""
+
+    def write(folder: Path) -> Path:
+        torchaudio_bridge.install()  # speechbrain imports torchaudio
+        from speechbrain.lobes.models.MetricGAN import EnhancementGenerator
+
+        folder.mkdir()
+        (folder / "hyperparams.yaml").write_text(text, encoding="utf-8")
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = EnhancementGenerator(num_layers=1)
+        with torch.no_grad():
+            model.linear2.weight.mul_(0.01)
+            model.linear2.bias.fill_(1.609)  # 1.2 times the sigmoid of this is 1
+        torch.save(model.state_dict(), folder / "enhance_model.ckpt")
+        return folder
 
     return write

@@ -19,6 +19,7 @@ ENHANCERS = Registry(
         "deepfilternet3": "merit_cli.enhancers.deepfilternet3:DeepFilterNet3Config",
         "fastenhancer": "merit_cli.enhancers.fastenhancer:FastEnhancerConfig",
         "onnx": "merit_cli.enhancers.onnx_wave:OnnxConfig",
+        "speechbrain": "merit_cli.enhancers.speechbrain_folder:SpeechBrainConfig",
     },
     extras={"gtcrn": "onnx", "dtln": "onnx", "deepfilternet3": "onnx", "fastenhancer": "onnx", "onnx": "onnx"},
 )

@@ -32,10 +32,11 @@ BUILT_IN = [
     "rnnoise",
     "spectral-gate",
     "spectral-subtraction",
+    "speechbrain",
     "wiener",
 ]
 NEED_WEIGHTS = {"deepfilternet3", "dtln", "gtcrn", "rnnoise"}
-NEED_A_FILE = {"fastenhancer", "onnx"}
+NEED_A_FILE = {"fastenhancer", "onnx", "speechbrain"}
 """Given tiny networks of this test's own, which do not enhance."""
 RATES = [8000, 16000, 44100, 48000]
 
@@ -56,13 +57,19 @@ def _why_not(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def own_files(tmp_path_factory: pytest.TempPathFactory, write_wave_graph: WriteGraph) -> dict[str, dict[str, str]]:
+def own_files(
+    tmp_path_factory: pytest.TempPathFactory, write_wave_graph: WriteGraph, write_mask_folder: Callable[[Path], Path]
+) -> dict[str, dict[str, str]]:
     """Parameters of the enhancers that a user gives a file."""
     folder = tmp_path_factory.mktemp("networks")
     weights = write_wave_graph(folder / "late.onnx", 256)
     write_wave_graph(folder / "whole.onnx", None)
     (folder / "whole.yaml").write_text("file: whole.onnx\nsample_rate: 16000\n", encoding="utf-8")
-    return {"fastenhancer": {"weights": str(weights)}, "onnx": {"descriptor": str(folder / "whole.yaml")}}
+    return {
+        "fastenhancer": {"weights": str(weights)},
+        "onnx": {"descriptor": str(folder / "whole.yaml")},
+        "speechbrain": {"model": str(write_mask_folder(folder / "masks"))},
+    }
 
 
 @pytest.fixture(scope="module", params=ENHANCERS.names())
