@@ -1,4 +1,4 @@
-"""Wave-U-Net: sizes, lengths, levels, padding, silence, and that it learns."""
+"""Wave-U-Net and MANNER: sizes, lengths, levels, padding, silence, and that it learns."""
 
 import pytest
 import torch
@@ -6,11 +6,18 @@ from pydantic import ValidationError
 from torch import nn
 
 from merit_cli.losses.waveform import absolute_error_sum, negative_ratio
+from merit_cli.models.manner import MannerConfig
+from merit_cli.models.multi_view_attention import chunk_mask, from_chunks, to_chunks
 from merit_cli.models.wave_u_net import WaveUNetConfig, twice_as_fine
 
-Config = WaveUNetConfig
+Config = WaveUNetConfig | MannerConfig
 TINY_WAVE_U_NET = WaveUNetConfig(num_layers=4, channels=6)
-TINY = pytest.mark.parametrize("config", [TINY_WAVE_U_NET], ids=["wave-u-net"])
+TINY_MANNER = MannerConfig(hidden=6, depth=2, segment=8)
+TINY = pytest.mark.parametrize(
+    "config",
+    [TINY_WAVE_U_NET, TINY_MANNER, TINY_MANNER.model_copy(update={"size": "small"})],
+    ids=["wave-u-net", "manner", "manner-small"],
+)
 
 
 def count(config: Config) -> int:
@@ -30,6 +37,16 @@ def test_wave_u_net_has_the_parameters_of_the_specification() -> None:
 
 def test_small_wave_u_net_has_the_parameters_its_docstring_says() -> None:
     assert count(WaveUNetConfig(num_layers=8, channels=12)) == 818_114
+
+
+@pytest.mark.parametrize(("size", "number", "millions"), [("base", 24_068_671, 24.1), ("small", 21_253_921, 21.3)])
+def test_manner_has_the_parameters_of_the_specification(size: str, number: int, millions: float) -> None:
+    assert count(MannerConfig(size=size)) == number
+    assert round(number / 1e6, 1) == millions
+
+
+def test_small_manner_has_the_parameters_its_docstring_says() -> None:
+    assert count(MannerConfig(size="small", hidden=12)) == 907_681
 
 
 @TINY
@@ -99,6 +116,24 @@ def test_wave_u_net_refuses_what_it_cannot_be(settings: dict[str, object]) -> No
         WaveUNetConfig(**settings)
 
 
+@pytest.mark.parametrize("settings", [{"hidden": 20}, {"segment": 63}, {"kernel": 3}, {"size": "large"}])
+def test_manner_refuses_sizes_that_do_not_fit(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        MannerConfig(**settings)
+
+
+@pytest.mark.parametrize("num_samples", [1, 3, 4, 7, 8, 29])
+def test_chunks_are_joined_to_what_they_were_cut_from(num_samples: int) -> None:
+    maps = torch.randn(2, 3, num_samples)
+    chunks = to_chunks(maps, 8)
+    torch.testing.assert_close(from_chunks(chunks, num_samples), maps)
+    padded = torch.arange(40) < torch.tensor([[[num_samples]]])
+    mask = chunk_mask(padded, 8)
+    assert mask is not None
+    assert mask.shape[1] == to_chunks(torch.zeros(1, 1, 40), 8).shape[2]
+    assert mask.sum() == chunks.shape[2]
+
+
 def test_finer_time_keeps_every_sample_and_draws_lines_between() -> None:
     coarse = torch.linspace(0.0, 5.0, 6).view(1, 1, 6)
     fine = twice_as_fine(coarse).flatten()
@@ -133,7 +168,7 @@ def gain_after(config: Config, noisy: torch.Tensor, clean: torch.Tensor, *, num_
 
 @TINY
 def test_a_tiny_model_fits_tones_in_noise(config: Config) -> None:
-    time = torch.arange(4096) / 16_000
+    time = torch.arange(2048) / 16_000
     clean = torch.stack([torch.sin(2 * torch.pi * hertz * time) for hertz in (300.0, 700.0)])
-    noisy = clean + 0.7 * torch.randn(2, 4096, generator=torch.Generator().manual_seed(0))
-    assert gain_after(config, noisy, clean, num_steps=60, rate=1e-2) > 5.0
+    noisy = clean + 0.7 * torch.randn(2, 2048, generator=torch.Generator().manual_seed(0))
+    assert gain_after(config, noisy, clean, num_steps=40, rate=1e-2) > 5.0
