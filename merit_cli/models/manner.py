@@ -99,37 +99,55 @@ def _gated(maps_BCN: Tensor) -> Tensor:
     return nnf.glu(maps_BCN, dim=1)
 
 
-class Scale(nn.Module):
-    """What lies between two rates: the way down and the way up.
+def _attention(config: MannerConfig, level: int, channels: int) -> MultiViewAttention | None:
+    has_attention = config.size == "base" or level == config.depth - 1
+    return MultiViewAttention(channels, config.segment) if has_attention else None
+
+
+class Coarser(nn.Module):
+    """From a scale to the next: twice the channels at a lower rate.
 
     Args:
         config: Sizes.
-        level: 0 is the finest.
+        level: Of the scale above, 0 the finest.
     """
 
     def __init__(self, config: MannerConfig, level: int) -> None:
         super().__init__()
-        fine, coarse = config.hidden * GROWTH**level, config.hidden * GROWTH ** (level + 1)
+        fine = config.hidden * GROWTH**level
         self.down = nn.Conv1d(fine, fine, config.kernel, config.stride)
+        self.norm = PaddedBatchNorm(fine)
+        self.conformer = ResidualConformer(fine, GROWTH * fine)
+        self.attention = _attention(config, level, GROWTH * fine)
+
+    def forward(self, maps_BCN: Tensor, mask_B1N: Tensor | None) -> Tensor:
+        """Maps at the rate of the mask."""
+        maps_BCN = masked(torch.relu(self.norm(self.down(maps_BCN), mask_B1N)), mask_B1N)
+        maps_BCN = self.conformer(maps_BCN, mask_B1N)
+        return maps_BCN if self.attention is None else self.attention(maps_BCN, mask_B1N)
+
+
+class Finer(nn.Module):
+    """Back from a scale to the one above: half the channels at a higher rate.
+
+    Args:
+        config: Sizes.
+        level: Of the scale above, 0 the finest.
+    """
+
+    def __init__(self, config: MannerConfig, level: int) -> None:
+        super().__init__()
+        fine = config.hidden * GROWTH**level
+        self.conformer = ResidualConformer(GROWTH * fine, fine)
         self.up = nn.ConvTranspose1d(fine, fine, config.kernel, config.stride)
-        self.norms = nn.ModuleList(PaddedBatchNorm(fine) for _ in range(2))
-        self.conformers = nn.ModuleList([ResidualConformer(fine, coarse), ResidualConformer(coarse, fine)])
-        has_attention = config.size == "base" or level == config.depth - 1
-        self.attentions = nn.ModuleList(
-            MultiViewAttention(channels, config.segment) for channels in (coarse, fine) if has_attention
-        )
+        self.norm = PaddedBatchNorm(fine)
+        self.attention = _attention(config, level, fine)
 
-    def coarser(self, maps_BCN: Tensor, mask_B1N: Tensor | None) -> Tensor:
-        """Twice the channels, at the rate of the mask."""
-        maps_BCN = masked(torch.relu(self.norms[0](self.down(maps_BCN), mask_B1N)), mask_B1N)
-        maps_BCN = self.conformers[0](maps_BCN, mask_B1N)
-        return self.attentions[0](maps_BCN, mask_B1N) if self.attentions else maps_BCN
-
-    def finer(self, maps_BCN: Tensor, mask_B1N: Tensor | None, fine_mask_B1N: Tensor | None) -> Tensor:
-        """Half the channels, at the rate of the finer mask."""
-        maps_BCN = self.up(self.conformers[1](maps_BCN, mask_B1N))
-        maps_BCN = masked(torch.relu(self.norms[1](maps_BCN, fine_mask_B1N)), fine_mask_B1N)
-        return self.attentions[1](maps_BCN, fine_mask_B1N) if self.attentions else maps_BCN
+    def forward(self, maps_BCN: Tensor, mask_B1N: Tensor | None, fine_mask_B1N: Tensor | None) -> Tensor:
+        """Maps at the rate of the finer mask."""
+        maps_BCN = self.up(self.conformer(maps_BCN, mask_B1N))
+        maps_BCN = masked(torch.relu(self.norm(maps_BCN, fine_mask_B1N)), fine_mask_B1N)
+        return maps_BCN if self.attention is None else self.attention(maps_BCN, fine_mask_B1N)
 
 
 class Manner(nn.Module):
@@ -140,7 +158,8 @@ class Manner(nn.Module):
         self.config = config
         coarsest = config.hidden * GROWTH**config.depth
         self.lift = NormedConvolution(1, config.hidden, kernel=3, has_bias=True)
-        self.scales = nn.ModuleList(Scale(config, level) for level in range(config.depth))
+        self.encoder = nn.ModuleList(Coarser(config, level) for level in range(config.depth))
+        self.decoder = nn.ModuleList(Finer(config, level) for level in range(config.depth))
         self.turn = nn.Linear(coarsest, coarsest, bias=False)
         self.gate = GatedUnit(config.hidden)
         self.lower = nn.Conv1d(config.hidden, 1, 3, padding=1)
@@ -180,12 +199,12 @@ class Manner(nn.Module):
     def enhance(self, wave_B1N: Tensor, masks: list[Tensor | None]) -> Tensor:
         """Enhanced (B, 1, N), of a length that the scales reach, with the mask of every scale."""
         lifted_BCN = self.lift(wave_B1N, masks[0])
-        maps_BCN = lifted_BCN
-        passed: list[tuple[Scale, Tensor, Tensor | None, Tensor | None]] = []
-        for scale, (fine_mask, mask) in zip(self.scales, pairwise(masks), strict=True):
-            maps_BCN = scale.coarser(maps_BCN, mask)
-            passed.append((scale, maps_BCN, mask, fine_mask))
+        maps_BCN, skips_BCN = lifted_BCN, []
+        for coarser, mask in zip(self.encoder, masks[1:], strict=True):
+            maps_BCN = coarser(maps_BCN, mask)
+            skips_BCN.append(maps_BCN)
         maps_BCN = torch.relu(self.turn(maps_BCN.transpose(1, 2))).transpose(1, 2)
-        for scale, skip_BCN, mask, fine_mask in reversed(passed):
-            maps_BCN = scale.finer(maps_BCN + skip_BCN, mask, fine_mask)
+        steps = list(zip(self.decoder, skips_BCN, pairwise(masks), strict=True))
+        for finer, skip_BCN, (fine_mask, mask) in reversed(steps):
+            maps_BCN = finer(maps_BCN + skip_BCN, mask, fine_mask)
         return self.lower(masked(lifted_BCN * self.gate(maps_BCN), masks[0]))  # type: ignore[no-any-return]
