@@ -11,6 +11,7 @@ from torch import Tensor
 from merit_cli.carriers import MultiTaskOutput
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.compressed import CompressedLossConfig, compressed_sums
+from merit_cli.losses.multi_resolution import MultiResolutionConfig, multi_resolution_sums
 from merit_cli.losses.spectral import MaskedSum, log1p_l1_sum
 from merit_cli.losses.spectrum import log1p_magnitude, stft
 from merit_cli.losses.waveform import absolute_error_sum, negative_ratio_sum, squared_error_sum
@@ -28,6 +29,7 @@ class EnhancementTerms(FrozenConfig):
         l1: Absolute distance of samples.
         mse: Squared distance of samples.
         compressed: Power-compressed spectra (PHASEN, CMGAN); None leaves them out.
+        multi_resolution: Magnitude spectra at several resolutions (MANNER, with ``l1``); None leaves them out.
     """
 
     log1p_l1: float = Field(default=1.0, ge=0.0)
@@ -36,12 +38,14 @@ class EnhancementTerms(FrozenConfig):
     l1: float = Field(default=0.0, ge=0.0)
     mse: float = Field(default=0.0, ge=0.0)
     compressed: CompressedLossConfig | None = None
+    multi_resolution: MultiResolutionConfig | None = None
 
     def weights(self) -> dict[str, float]:
         """Every term that counts, by name."""
         named = {name: getattr(self, name) for name in ("log1p_l1", "si_sdr", "snr", "l1", "mse")}
-        if self.compressed is not None:
-            named |= {f"compressed_{name}": weight for name, weight in self.compressed.weights().items()}
+        for kind, spectral in (("compressed", self.compressed), ("multi_resolution", self.multi_resolution)):
+            if spectral is not None:
+                named |= {f"{kind}_{name}": weight for name, weight in spectral.weights().items()}
         return {name: weight for name, weight in named.items() if weight > 0.0}
 
 
@@ -75,8 +79,11 @@ def enhancement_sums(
         sums["mse"] = squared_error_sum(enhanced_BN, clean_BN, lengths_B)
     if terms.compressed is not None:
         parts = compressed_sums(enhanced_BN, clean_BN, lengths_B, terms.compressed)._asdict()
-        sums |= {f"compressed_{name}": part for name, part in parts.items() if f"compressed_{name}" in weights}
-    return sums
+        sums |= {f"compressed_{name}": part for name, part in parts.items()}
+    if terms.multi_resolution is not None:
+        parts = multi_resolution_sums(enhanced_BN, clean_BN, lengths_B, terms.multi_resolution)._asdict()
+        sums |= {f"multi_resolution_{name}": part for name, part in parts.items()}
+    return {name: part for name, part in sums.items() if name in weights}
 
 
 def weighted(means: Mapping[str, Tensor], terms: EnhancementTerms, zero: Tensor) -> Tensor:
