@@ -141,11 +141,9 @@ class Networks:
     """The three networks with their states and the frames before."""
 
     def __init__(self, networks: dict[str, FrameNetwork]) -> None:
-        self._networks = networks
-        self._states = {name: network.start() for name, network in networks.items()}
+        self._encode, self._gains, self._taps = (networks[name].start() for name in CONTEXT)
         self._bands = np.zeros((1, 1, CONTEXT["enc"]["feat_erb"] - 1, NUM_BANDS), dtype=np.float32)
         self._bins = np.zeros((1, 2, CONTEXT["enc"]["feat_spec"] - 1, NUM_FILTERED), dtype=np.float32)
-        self._deep: FloatArray | None = None
 
     def __call__(self, bands_TB: FloatArray, bins_2TD: FloatArray) -> tuple[FloatArray, ComplexArray]:
         """Gains (T, B) and filter taps (T, D, O) for the frames `LOOK_AHEAD` before these."""
@@ -159,15 +157,19 @@ class Networks:
         return gains_TB, taps.view(np.complex64)[..., 0]
 
     def _frame(self, bands: FloatArray, bins: FloatArray) -> tuple[FloatArray, FloatArray]:
-        run, states = self._networks, self._states
-        *skips, emb, c0 = run["enc"].run({"feat_erb": bands, "feat_spec": bins}, states["enc"])
-        inputs = {"emb": emb, **{f"e{number}": skip for number, skip in enumerate(skips)}}
-        (gains,) = run["erb_dec"].run(inputs, states["erb_dec"])
-        if self._deep is None:
-            self._deep = np.zeros((*c0.shape[:2], CONTEXT["df_dec"]["c0"], c0.shape[3]), dtype=np.float32)
-        self._deep = np.concatenate([self._deep[:, :, 1:], c0], axis=2)
-        (taps,) = run["df_dec"].run({"emb": emb, "c0": self._deep}, states["df_dec"])
-        return gains.reshape(-1), taps.reshape(NUM_FILTERED, NUM_TAPS, 2)
+        encode, gains, taps = self._encode, self._gains, self._taps
+        encode.inputs["feat_erb"][...] = bands
+        encode.inputs["feat_spec"][...] = bins
+        encode()
+        for name in gains.inputs:
+            gains.inputs[name][...] = encode.outputs[name]
+        gains()
+        deep = taps.inputs["c0"]
+        deep[:, :, :-1] = deep[:, :, 1:]
+        deep[:, :, -1:] = encode.outputs["c0"]
+        taps.inputs["emb"][...] = encode.outputs["emb"]
+        taps()
+        return gains.outputs["m"].reshape(-1), taps.outputs["coefs"].reshape(NUM_FILTERED, NUM_TAPS, 2)
 
 
 class DeepFilter:

@@ -9,13 +9,9 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from merit_cli.backbones.onnx_runtime import cpu_session, load_graph
+from merit_cli.backbones.onnx_runtime import FrameCalls, cpu_session, load_graph
 from merit_cli.errors import BadData
 
-FloatArray = npt.NDArray[np.float32]
 CONTEXT: dict[str, dict[str, int]] = {"enc": {"feat_erb": 3, "feat_spec": 3}, "erb_dec": {}, "df_dec": {"c0": 5}}
 """Frames that an input needs, the newest last, where that is more than one: the lengths of the kernels over time."""
 _RECURRENT = ("GRU", "LSTM")
@@ -84,19 +80,10 @@ class FrameNetwork:
 
     def __init__(self, contents: bytes, context: dict[str, int], outputs: tuple[str, ...]) -> None:
         model = load_graph(contents)
-        self._states = framewise(model, context)
-        self._session = cpu_session(model.SerializeToString())
-        self._outputs = [*outputs, *self._states]
-        self._num_outputs = len(outputs)
-        shapes = {one.name: one.shape for one in self._session.get_inputs()}
-        self._zeros = {f"{name}_before": np.zeros(shapes[f"{name}_before"], np.float32) for name in self._states}
+        states = framewise(model, context)
+        self.session = cpu_session(model.SerializeToString())
+        self._outputs, self._states = outputs, {f"{name}_before": name for name in states}
 
-    def start(self) -> dict[str, FloatArray]:
-        """The states at rest."""
-        return dict(self._zeros)
-
-    def run(self, inputs: dict[str, FloatArray], states: dict[str, FloatArray]) -> list[FloatArray]:
-        """The wanted outputs for one frame; ``states`` is brought up to date."""
-        made: list[FloatArray] = self._session.run(self._outputs, {**inputs, **states})
-        states.update(zip(states, made[self._num_outputs :], strict=True))
-        return made[: self._num_outputs]
+    def start(self) -> FrameCalls:
+        """Calls whose states are at rest."""
+        return FrameCalls(self.session, self._outputs, self._states)

@@ -15,14 +15,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from merit_cli.backbones.onnx_runtime import cpu_session, num_stored_values
+from merit_cli.backbones.onnx_runtime import FrameCalls, cpu_session, num_stored_values
 from merit_cli.enhancers.contract import Engine, EnhancerConfig, FloatArray, Kind
 from merit_cli.enhancers.streaming import Frames, HopEngine, HopFunction, OverlapAdd
 from merit_cli.io.weights import weight_paths, weight_spec
 
 WEIGHTS = ("dtln-1", "dtln-2")
 FRAME_LENGTH = 512
-STATE = (1, 2, 128, 2)
 
 
 class Recurrent:
@@ -33,15 +32,17 @@ class Recurrent:
     """
 
     def __init__(self, session: Any) -> None:
-        self._session = session
-        self._input, self._state_input = (one.name for one in session.get_inputs())
-        self._state = np.zeros(STATE, dtype=np.float32)
+        (given, state), (made, next_state) = session.get_inputs(), session.get_outputs()
+        self._call = FrameCalls(session, [made.name], {state.name: next_state.name})
+        self._given, self._made = self._call.inputs[given.name], self._call.outputs[made.name]
 
     def rows(self, frames: FloatArray) -> FloatArray:
         """The outputs (T, width) for the frames (T, width), in order."""
         made = np.empty(frames.shape, dtype=np.float32)
-        for t, frame in enumerate(np.ascontiguousarray(frames, dtype=np.float32)[:, None, None]):
-            made[t], self._state = self._session.run(None, {self._input: frame, self._state_input: self._state})
+        for t, frame in enumerate(frames):
+            self._given[...] = frame
+            self._call()
+            made[t] = self._made
         return made
 
 

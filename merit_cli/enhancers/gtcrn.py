@@ -10,14 +10,14 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from merit_cli.audio.stft import analysis_window
-from merit_cli.backbones.onnx_runtime import cpu_session, num_stored_values
+from merit_cli.backbones.onnx_runtime import FrameCalls, cpu_session, num_stored_values
 from merit_cli.enhancers.contract import Engine, EnhancerConfig, FloatArray, Kind
 from merit_cli.enhancers.streaming import Frames, HopEngine, HopFunction, OverlapAdd
 from merit_cli.io.weights import weight_paths, weight_spec
 
 WEIGHTS = "gtcrn"
 FRAME_LENGTH = 512
-CACHES = {"conv_cache": (2, 1, 16, 16, 33), "tra_cache": (2, 3, 1, 1, 16), "inter_cache": (2, 1, 33, 16)}
+CACHES = ("conv_cache", "tra_cache", "inter_cache")
 
 
 class GtcrnEngine(HopEngine):
@@ -36,7 +36,8 @@ class GtcrnEngine(HopEngine):
 
     def hop_function(self) -> HopFunction:
         """Hops (T, H) through the network."""
-        caches = {name: np.zeros(shape, dtype=np.float32) for name, shape in CACHES.items()}
+        output, *renewed = (one.name for one in self.session.get_outputs())
+        call = FrameCalls(self.session, [output], dict(zip(CACHES, renewed, strict=True)))
         frames, overlap_add = Frames(FRAME_LENGTH, self.hop_length), OverlapAdd(FRAME_LENGTH, self.hop_length)
         window = analysis_window(FRAME_LENGTH)  # squared, two of them add up to 1
 
@@ -45,8 +46,9 @@ class GtcrnEngine(HopEngine):
             parts = np.stack([spectrum_TF.real, spectrum_TF.imag], axis=-1)[:, None, :, None, :]
             made = np.empty_like(parts)
             for t, frame in enumerate(parts):
-                made[t], *rest = self.session.run(None, {"mix": frame, **caches})
-                caches.update(zip(CACHES, rest, strict=True))
+                call.inputs["mix"][...] = frame
+                call()
+                made[t] = call.outputs[output]
             enhanced_TF = made[:, 0, :, 0].view(np.complex64)[..., 0]
             enhanced_TK: FloatArray = np.fft.irfft(enhanced_TF, n=FRAME_LENGTH, axis=-1).astype(np.float32, copy=False)
             return overlap_add(enhanced_TK * window)

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from merit_cli.backbones.onnx_runtime import cpu_session, num_stored_values
+from merit_cli.backbones.onnx_runtime import FrameCalls, cpu_session, num_stored_values
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import load_recipe
 from merit_cli.enhancers.contract import Engine, EnhancerConfig, FloatArray, Kind
@@ -33,8 +33,6 @@ from merit_cli.enhancers.streaming import Frames, HopEngine, HopFunction
 from merit_cli.errors import BadData, NoInput, Unavailable, UsageError
 from merit_cli.io.hashing import sha256_of_file
 from merit_cli.io.weights import checked_file
-
-_NUMPY_TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
 
 class WaveGraph(FrozenConfig):
@@ -93,15 +91,24 @@ class _Calls:
             raise BadData(f"the graph has no state {name!r}", place=str(path), hint=f"it has {[*given, *made]}")
         if loose := {*given} - {*graph.states, self.input.name}:
             raise BadData(f"the graph asks for more inputs: {sorted(loose)}", place=str(path), hint="name its states")
-        self.states = {name: _zeros(given[name], path) for name in graph.states}
+        for name in graph.states:
+            if not all(isinstance(size, int) for size in given[name].shape):
+                raise BadData(f"the state {name!r} has no fixed shape: {given[name].shape}", place=str(path))
+        self.states = graph.states
         self.rank = len(self.input.shape) or 1
-        self.names = [self.output, *graph.states.values()]
 
-    def run(self, samples: FloatArray, states: dict[str, Any]) -> tuple[FloatArray, dict[str, Any]]:
-        """The output's samples, flat, and the new states."""
-        shaped = samples.reshape((1,) * (self.rank - 1) + (-1,))
-        made, *rest = self.session.run(self.names, {self.input.name: shaped, **states})
-        return np.asarray(made, dtype=np.float32).reshape(-1), dict(zip(states, rest, strict=True))
+    def whole(self, samples_N: FloatArray) -> FloatArray:
+        """The output for a whole signal, flat."""
+        (made,) = self.session.run([self.output], {self.input.name: samples_N.reshape(self._shape(-1))})
+        return np.asarray(made, dtype=np.float32).reshape(-1)
+
+    def frames(self, frame_length: int) -> FrameCalls:
+        """Calls with frames of so many samples, the states at rest."""
+        shapes = {self.input.name: self._shape(frame_length)}
+        return FrameCalls(self.session, [self.output], self.states, shapes)
+
+    def _shape(self, num_samples: int) -> tuple[int, ...]:
+        return (1,) * (self.rank - 1) + (num_samples,)
 
 
 def _only(wanted: str, names: list[str], states: list[str], what: str, path: Path) -> str:
@@ -112,12 +119,6 @@ def _only(wanted: str, names: list[str], states: list[str], what: str, path: Pat
     raise BadData(problem, place=str(path), hint=f"the graph has the {what}s {', '.join(names)}")
 
 
-def _zeros(state: Any, path: Path) -> Any:
-    if not all(isinstance(size, int) for size in state.shape) or state.type not in _NUMPY_TYPES:
-        raise BadData(f"the state {state.name!r} has no fixed shape: {state.shape}", place=str(path))
-    return np.zeros(state.shape, dtype=_NUMPY_TYPES[state.type])
-
-
 class HopGraphEngine(HopEngine):
     """Calls a graph hop by hop."""
 
@@ -126,29 +127,31 @@ class HopGraphEngine(HopEngine):
         self._calls = _Calls(graph)
         self.sample_rate, self.hop_length, self.late = graph.sample_rate, graph.hop_length, graph.delay
         self._frame_length = graph.frame_length or graph.hop_length
-        self._file = graph.file
+        self._file, self.session = graph.file, self._calls.session
         self._try()
 
     def _try(self) -> None:
         try:
-            made, _ = self._calls.run(np.zeros(self._frame_length, dtype=np.float32), self._calls.states)
+            (made,) = self._calls.frames(self._frame_length).outputs.values()
         except Exception as error:  # onnxruntime raises several unrelated types
             raise BadData(
                 f"the graph does not take frames of {self._frame_length} samples: {_first_line(error)}",
                 place=str(self._file),
             ) from error
-        if len(made) != self.hop_length:
-            raise BadData(f"the graph gives {len(made)} samples a hop, not {self.hop_length}", place=str(self._file))
+        if made.size != self.hop_length:
+            raise BadData(f"the graph gives {made.size} samples a hop, not {self.hop_length}", place=str(self._file))
 
     def hop_function(self) -> HopFunction:
         """Hops (T, H) through the graph."""
-        states, frames = self._calls.states, Frames(self._frame_length, self.hop_length)
+        call, frames = self._calls.frames(self._frame_length), Frames(self._frame_length, self.hop_length)
+        given, made = (next(iter(arrays.values())).reshape(-1) for arrays in (call.inputs, call.outputs))
 
         def enhance(hops_TH: FloatArray) -> FloatArray:
-            nonlocal states
             made_TH = np.empty_like(hops_TH)
-            for t, frame in enumerate(np.ascontiguousarray(frames(hops_TH))):
-                made_TH[t], states = self._calls.run(frame, states)
+            for t, frame in enumerate(frames(hops_TH)):
+                given[...] = frame
+                call()
+                made_TH[t] = made
             return made_TH
 
         return enhance
@@ -174,7 +177,7 @@ class WholeGraphEngine:
         if not len(noisy_N):
             return noisy_N.copy()
         try:
-            made, _ = self._calls.run(noisy_N, {})
+            made = self._calls.whole(noisy_N)
         except Exception as error:  # onnxruntime raises several unrelated types
             raise BadData(
                 f"the graph cannot be run on {len(noisy_N)} samples: {_first_line(error)}", place=str(self._file)
