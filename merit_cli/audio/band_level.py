@@ -30,14 +30,25 @@ def band_power(samples: npt.NDArray[np.floating], sample_rate: int) -> float:
     >>> round(band_power(inside, 16000), 2), round(band_power(below, 16000), 2)
     (0.5, 0.0)
     """
+    return mean_power(in_band(samples, sample_rate)) if samples.size else 0.0
+
+
+def in_band(samples: npt.NDArray[np.floating], sample_rate: int) -> npt.NDArray[np.float64]:
+    """The signal (N,) in 100-1000 Hz, in phase; zero where it is silent or a single sample.
+
+    Args:
+        samples: (N,).
+        sample_rate: In Hz, above 200.
+    """
     from scipy.signal import sosfiltfilt
 
     if samples.size < 2 or not np.any(samples):
-        return 0.0  # one sample is all DC
+        return np.zeros(samples.size)  # one sample is all DC
     sections = np.array(_sections(sample_rate))
     padding = min(samples.size - 1, 3 * (2 * len(sections) + 1))
     wide = samples.astype(np.float64) + NEVER_SUBNORMAL
-    return mean_power(sosfiltfilt(sections, wide, padlen=padding))
+    filtered: npt.NDArray[np.float64] = sosfiltfilt(sections, wide, padlen=padding)
+    return filtered
 
 
 @lru_cache(maxsize=64)

@@ -27,6 +27,7 @@ from merit_cli.errors import BadData, NoInput
 from merit_cli.io.atomic import atomic_path, make_folder, write_json, write_text, write_yaml
 from merit_cli.manifests.read_write import Card, write_card
 from merit_cli.models import MODELS
+from merit_cli.models.waveform_model import WaveformModel, hears_waveform
 
 WEIGHTS_NAME = "model.safetensors"
 MODEL_FOLDER = "model"
@@ -54,6 +55,8 @@ def build_parts(model: FrozenConfig, backbone: FrozenConfig, *, num_classes: int
         Unavailable: The encoder's weights or an extra are missing.
     """
     encoder: Backbone = backbone.build()  # type: ignore[attr-defined]  # every registered backbone has it
+    if hears_waveform(model):
+        return Parts(encoder, WaveformModel(model.build()))  # type: ignore[attr-defined]
     return Parts(encoder, model.build(encoder.shape, max(num_classes, 1)))  # type: ignore[attr-defined]
 
 

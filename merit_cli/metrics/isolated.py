@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from merit_cli.errors import BadData, MeritError
 from merit_cli.metrics.score import signal_metric
-from merit_cli.metrics.spec import FloatArray, Samples
+from merit_cli.metrics.spec import Samples
 from merit_cli.workers import Pool
 
 SECONDS_EACH = 20.0
@@ -47,7 +47,7 @@ class IsolatedScorer:
         self.sample_rate = sample_rate
         self._pool: Pool[_PairJob, float] = Pool(_compute, max(1, workers), time_limit)
 
-    def __call__(self, clean: Sequence[FloatArray], processed: Sequence[FloatArray]) -> list[float | str]:
+    def __call__(self, clean: Sequence[Samples], processed: Sequence[Samples]) -> list[float | str]:
         """One answer a pair, in order."""
         jobs = [_PairJob(self.metric, *pair, self.sample_rate) for pair in zip(clean, processed, strict=True)]
         results = {id(job): result for job, result in self._pool.run(iter(jobs))}

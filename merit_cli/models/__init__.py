@@ -9,5 +9,9 @@ MODELS = Registry(
         "sparse-merit": "merit_cli.models.sparse_merit:SparseMeritConfig",
         "se": "merit_cli.models.naive_multitask:EnhancementConfig",
         "ser": "merit_cli.models.naive_multitask:EmotionConfig",
+        "wave-u-net": "merit_cli.models.wave_u_net:WaveUNetConfig",
+        "manner": "merit_cli.models.manner:MannerConfig",
+        "phasen": "merit_cli.models.phasen:PhasenConfig",
+        "cmgan": "merit_cli.models.cmgan:CmganConfig",
     },
 )

@@ -15,11 +15,13 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.losses.compressed import compress, decompress, unit_rms_gain
-from merit_cli.losses.spectrum import StftShape, istft, sample_mask, spectrum_mask, stft
+from merit_cli.losses.compressed import compress, decompress
+from merit_cli.losses.spectrum import StftShape, istft, spectrum_mask, stft
 from merit_cli.models.conformer import ConformerBlock
 from merit_cli.models.dense_maps import DenseBlock, NormalisedConvolution, Upsampling
+from merit_cli.models.levels import levelled
 from merit_cli.models.padded_norms import PaddedInstanceNorm, frames_to_maps, masked
+from merit_cli.models.waveform_model import HEARS_WAVEFORM
 
 MASK_SLOPE = -0.25
 """Start of the mask's PReLU: with a negative slope an unsure mask is positive."""
@@ -46,6 +48,7 @@ class CmganConfig(FrozenConfig):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
+    hears: ClassVar[str] = HEARS_WAVEFORM
     name: Literal["cmgan"] = "cmgan"
     window_length: int = Field(default=400, ge=16, multiple_of=4)
     hop_length: int = Field(default=100, ge=4)
@@ -168,17 +171,11 @@ class Cmgan(nn.Module):
             noisy_BN: Waveforms; scaled to an RMS of 1 for the network, and back.
             lengths_B: Valid samples; None where all are.
         """
-        if lengths_B is None:
-            lengths_B = torch.full((len(noisy_BN),), noisy_BN.shape[1], device=noisy_BN.device)
-        lengths_B = lengths_B.to(noisy_BN.device)
-        shape, power = self.config.shape, self.config.power
-        valid_BN = sample_mask(lengths_B, noisy_BN.shape[1])
-        is_heard_B1 = (noisy_BN.where(valid_BN, 0.0) != 0.0).any(1, keepdim=True)
-        gain_B1 = unit_rms_gain(noisy_BN, lengths_B)
-        noisy_BTF = compress(stft(noisy_BN * gain_B1, lengths_B, shape), power)
-        enhanced_BTF = decompress(self.enhance(noisy_BTF, lengths_B), power)
-        wave_BN = istft(enhanced_BTF, lengths_B, num_samples=noisy_BN.shape[1], shape=shape)
-        return (wave_BN / gain_B1).where(is_heard_B1, 0.0)
+        level, shape, power = levelled(noisy_BN, lengths_B), self.config.shape, self.config.power
+        noisy_BTF = compress(stft(level.wave_BN, level.lengths_B, shape), power)
+        enhanced_BTF = decompress(self.enhance(noisy_BTF, level.lengths_B), power)
+        wave_BN = istft(enhanced_BTF, level.lengths_B, num_samples=noisy_BN.shape[1], shape=shape)
+        return level.restored(wave_BN)
 
     def enhance(self, noisy_BTF: Tensor, lengths_B: Tensor) -> Tensor:
         """The compressed complex spectrum (B, T, F), enhanced."""

@@ -29,6 +29,7 @@ from merit_cli.models.multi_view_attention import (
     unchanged,
 )
 from merit_cli.models.padded_norms import PaddedBatchNorm, masked
+from merit_cli.models.waveform_model import HEARS_WAVEFORM
 
 GROWTH = 2
 """Channels of a scale over those of the one above it, and of a conformer's inside over its outside."""
@@ -50,7 +51,7 @@ class MannerConfig(FrozenConfig):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
-    hears: ClassVar[str] = "waveform"
+    hears: ClassVar[str] = HEARS_WAVEFORM
     name: Literal["manner"] = "manner"
     size: Literal["small", "base"] = "base"
     hidden: int = Field(default=60, ge=6, multiple_of=6)

@@ -19,10 +19,11 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.losses.compressed import unit_rms_gain
 from merit_cli.losses.spectrum import StftShape, istft, spectrum_frames, spectrum_mask, stft
 from merit_cli.models.blstm import reverse_frames
+from merit_cli.models.levels import levelled
 from merit_cli.models.padded_norms import GlobalLayerNorm, PaddedBatchNorm, frames_to_maps, masked
+from merit_cli.models.waveform_model import HEARS_WAVEFORM
 
 SQUEEZED_CHANNELS = 5
 """Before the attention of a frequency transformation block."""
@@ -55,6 +56,7 @@ class PhasenConfig(FrozenConfig):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
+    hears: ClassVar[str] = HEARS_WAVEFORM
     name: Literal["phasen"] = "phasen"
     window_length: int = Field(default=400, ge=16, multiple_of=2)
     hop_length: int = Field(default=100, ge=4)
@@ -208,14 +210,10 @@ class Phasen(nn.Module):
             noisy_BN: Waveforms; scaled to an RMS of 1 for the network, and back.
             lengths_B: Valid samples; None where all are.
         """
-        if lengths_B is None:
-            lengths_B = torch.full((len(noisy_BN),), noisy_BN.shape[1], device=noisy_BN.device)
-        lengths_B = lengths_B.to(noisy_BN.device)
-        shape = self.config.shape
-        gain_B1 = unit_rms_gain(noisy_BN, lengths_B)
-        noisy_BTF = stft(noisy_BN * gain_B1, lengths_B, shape)
-        wave_BN = istft(self.enhance(noisy_BTF, lengths_B), lengths_B, num_samples=noisy_BN.shape[1], shape=shape)
-        return wave_BN / gain_B1
+        level, shape = levelled(noisy_BN, lengths_B), self.config.shape
+        enhanced_BTF = self.enhance(stft(level.wave_BN, level.lengths_B, shape), level.lengths_B)
+        wave_BN = istft(enhanced_BTF, level.lengths_B, num_samples=noisy_BN.shape[1], shape=shape)
+        return level.restored(wave_BN)
 
     def enhance(self, noisy_BTF: Tensor, lengths_B: Tensor) -> Tensor:
         """The complex spectrum (B, T, F), enhanced: masked magnitude, phase of modulus 1."""

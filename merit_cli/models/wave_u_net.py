@@ -23,6 +23,7 @@ from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.spectrum import sample_mask
 from merit_cli.models.levels import levelled
 from merit_cli.models.padded_norms import PaddedBatchNorm, masked
+from merit_cli.models.waveform_model import HEARS_WAVEFORM
 
 HEADROOM = 16.0
 """Largest output of the tanh, in RMS of the noisy input: a crest factor of 24 dB."""
@@ -45,6 +46,7 @@ class WaveUNetConfig(FrozenConfig):
     """
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
+    hears: ClassVar[str] = HEARS_WAVEFORM
     name: Literal["wave-u-net"] = "wave-u-net"
     num_layers: int = Field(default=12, ge=1, le=16)
     channels: int = Field(default=24, ge=1)
@@ -87,6 +89,10 @@ class WaveUNet(nn.Module):
             for below, width in zip([*widths[1:], widths[-1]], widths, strict=True)
         )
         self.mix = nn.Conv1d(widths[0] + 1, 1, 1)
+        with torch.no_grad():  # start near the noisy input, not at the headroom's level
+            self.mix.weight[:, :-1] /= HEADROOM
+            self.mix.weight[:, -1:] = 1.0
+            self.mix.bias /= HEADROOM  # type: ignore[operator]
 
     def forward(self, noisy_BN: Tensor, lengths_B: Tensor | None = None) -> Tensor:
         """Enhanced waveforms (B, N), zero beyond each length; silence stays silence.

@@ -7,6 +7,7 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,14 @@ from merit_cli.data.fresh_mixtures import draw_epoch
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.errors import Preempted
 from merit_cli.io.jsonl import LineWriter
-from merit_cli.losses.objective import ObjectiveSums, add_objective_sums, loss_terms, objective_sums
+from merit_cli.losses.objective import ObjectiveSums, loss_terms, objective_sums
+from merit_cli.training.adversary import Adversary
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
 from merit_cli.training.epoch_record import EpochRecord, rounded, values_of
 from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms, task_conflict
 from merit_cli.training.optim import make_optimiser, rate_factor, set_rate, trainable_parameters
-from merit_cli.training.remix import remix
 from merit_cli.training.resume import (
     StopRequest,
     keep_first_lines,
@@ -39,6 +40,7 @@ from merit_cli.training.resume import (
     save_state,
 )
 from merit_cli.training.settings import FitSettings
+from merit_cli.training.whole_batch import sums_of_all
 from merit_cli.workers import Progress
 
 from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
@@ -92,6 +94,9 @@ class MeritBrain(Brain):  # type: ignore[misc]
             custom_save_hook=lambda brain, path: save_state(brain.progress_state(), path),
             custom_load_hook=lambda brain, path, end_of_epoch: brain.restore_progress(load_state(path)),
         )
+        self.adversary = None if settings.adversary is None else Adversary(settings.adversary, self.device)
+        if self.adversary is not None:
+            self.adversary.register(self.checkpointer)
         self.is_training_done = False
         self.started = time.perf_counter()
 
@@ -153,6 +158,11 @@ class MeritBrain(Brain):  # type: ignore[misc]
         output: MultiTaskOutput = self.modules["model"](features_BLTD, batch.noisy_BN, batch.lengths_B)
         return output
 
+    def _train_sums(self, batch: SpeechBatch) -> ObjectiveSums:
+        with self.training_ctx:
+            output = self.compute_forward(batch, Stage.TRAIN)
+        return self.compute_objectives(output, batch, Stage.TRAIN)
+
     def compute_objectives(self, predictions: MultiTaskOutput, batch: SpeechBatch, stage: Any) -> ObjectiveSums:
         """Unnormalised loss terms; `fit_batch` takes their means over the effective batch."""
         return objective_sums(
@@ -170,20 +180,24 @@ class MeritBrain(Brain):  # type: ignore[misc]
         Raises:
             CheckFailed: Loss or gradient is not finite.
         """
-        parts = [to_device(part, self.device) for part in batch]
-        if self.settings.remix is not None:
-            parts = [remix(part, self.settings.remix) for part in parts]
+        parts = [self.settings.redrawn(to_device(part, self.device)) for part in batch]
+        num_items = sum(len(part.ids) for part in parts)
         num_steps = self.steps_per_epoch * self.settings.epochs
         factor = rate_factor(self.optimizer_step, num_steps=num_steps, config=self.settings.optimiser)
         set_rate(self.optimizer, factor)
         is_logged = self.optimizer_step % self.settings.log_every_steps == 0
-        whole = self._sums_of_all(parts) if len(parts) > 1 else None
+        whole = None
+        if len(parts) > 1:
+            whole = sums_of_all(parts, self._train_sums, modules=self.modules, device=self.device)
         values: dict[str, float] = {}
         for number, part in enumerate(parts):
             with self.training_ctx:
                 output = self.compute_forward(part, Stage.TRAIN)
             sums = self.compute_objectives(output, part, Stage.TRAIN)
             terms = loss_terms(sums, self.settings.objective, whole=whole)
+            if self.adversary is not None:
+                judged = self.adversary.generator_term(output, part, num_items=num_items)
+                terms = replace(terms, total=terms.total + judged)
             self._check_finite(float(terms.total.detach()), "loss")
             if is_logged and number == 0:
                 self.record.add_conflict(task_conflict(terms, trainable_parameters(self.optimizer)))
@@ -191,26 +205,13 @@ class MeritBrain(Brain):  # type: ignore[misc]
             self.record.routing.add(output.routing)
             values = {name: values.get(name, 0.0) + value for name, value in values_of(terms).items()}
         norm = self._step_optimiser()
+        values |= {} if self.adversary is None else self.adversary.learn()
         self.record.add_terms(values)
         if is_logged:
             rate = self.settings.optimiser.learning_rate * factor
             self._log({"kind": "step", **self._where(), "loss": values, "gradient_norm": norm, "learning_rate": rate})
         self.progress("train", self.optimizer_step, num_steps)
         return torch.tensor(values["total"])
-
-    def _sums_of_all(self, parts: list[SpeechBatch]) -> ObjectiveSums:
-        """The effective batch's sums, by a pass without gradient that draws and keeps nothing."""
-        buffers = [(buffer, buffer.clone()) for buffer in self.modules.buffers()]
-        devices = [self.device] if self.device_type == "cuda" else []
-        sums = []
-        with torch.random.fork_rng(devices), torch.no_grad():
-            for part in parts:
-                with self.training_ctx:
-                    output = self.compute_forward(part, Stage.TRAIN)
-                sums.append(self.compute_objectives(output, part, Stage.TRAIN))
-        for buffer, before in buffers:
-            buffer.copy_(before)
-        return add_objective_sums(*sums)
 
     def _step_optimiser(self) -> float:
         """Clip, step and clear; returns the gradient norm before clipping."""

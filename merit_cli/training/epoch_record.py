@@ -47,7 +47,7 @@ class EpochRecord:
         """Take in the loss terms of one optimiser step."""
         self.batches_done += 1
         for name, value in terms.items():
-            self.terms[name] += value
+            self.terms[name] = self.terms.get(name, 0.0) + value
 
     def add_conflict(self, conflict: TaskConflict | None) -> None:
         """Take in a measurement of how the tasks' gradients meet; None for a model with one task."""

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from merit_cli.carriers import SpeechBatch
 from merit_cli.losses.objective import ObjectiveConfig
+from merit_cli.training.adversary import AdversaryConfig
+from merit_cli.training.crop import crop
 from merit_cli.training.optim import OptimiserConfig
-from merit_cli.training.remix import RemixConfig
+from merit_cli.training.remix import RemixConfig, remix
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,8 @@ class FitSettings:
         optimiser: AdamW's settings.
         objective: Weights of the loss terms.
         remix: How noises are dealt out anew; None leaves the mixtures.
+        crop: Samples of the random piece of each utterance that a step sees; None takes all.
+        adversary: The discriminator beside the model; None trains without.
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0 saves at epochs' ends only.
         log_every_steps: Optimiser steps between lines of metrics.jsonl.
         precision: ``fp32``, ``bf16`` or ``fp16`` autocast.
@@ -26,7 +31,14 @@ class FitSettings:
     optimiser: OptimiserConfig
     objective: ObjectiveConfig
     remix: RemixConfig | None
+    crop: int | None
+    adversary: AdversaryConfig | None
     checkpoint_every_steps: int
     log_every_steps: int
     precision: str
     device: str
+
+    def redrawn(self, batch: SpeechBatch) -> SpeechBatch:
+        """The batch as a step sees it: a piece of each utterance, with noises dealt out anew."""
+        batch = batch if self.crop is None else crop(batch, self.crop)
+        return batch if self.remix is None else remix(batch, self.remix)

@@ -50,7 +50,7 @@ def value(spec: MetricSpec, clean: Array, processed: Array) -> float:
 
 
 def test_the_metrics_are_known() -> None:
-    assert len(SPECS) == 21
+    assert len(SPECS) == 22
 
 
 @every_metric

@@ -1,19 +1,23 @@
 """The recipe of a training run."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from merit_cli.backbones import BACKBONES
-from merit_cli.backbones.model_folder import DEFAULT_BACKBONE, DEFAULT_MODEL
+from merit_cli.backbones.model_folder import DEFAULT_BACKBONE, DEFAULT_MODEL, tasks_of
 from merit_cli.backbones.normalisation import LevelPolicy
+from merit_cli.backbones.waveform import WaveformConfig
 from merit_cli.config.component import component_config
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.objective import ObjectiveConfig
 from merit_cli.models import MODELS
+from merit_cli.models.waveform_model import hears_waveform
+from merit_cli.training.adversary import AdversaryConfig
 from merit_cli.training.optim import OptimiserConfig
 from merit_cli.training.remix import RemixConfig
-from merit_cli.units import Seconds
+from merit_cli.units import Seconds, seconds_to_samples
 
 
 def model_config(value: object) -> FrozenConfig:
@@ -42,6 +46,7 @@ class DataConfig(FrozenConfig):
             encoders with weights whose input stays the same.
         mixtures: ``fixed`` trains on the mixtures as they were rendered; ``fresh`` mixes the train split anew for
             every epoch, by the recipe of the mix under a seed that metrics.jsonl names.
+        crop: A random piece of this length of each utterance is trained on, in seconds; None takes all of it.
         remix: How the noises of a batch are dealt out anew at every step; None trains on the mixtures
             as they are.
     """
@@ -51,17 +56,23 @@ class DataConfig(FrozenConfig):
     sample_rate: Literal[16000] = 16000
     cache_features: Literal["auto", "always", "never"] = "auto"
     mixtures: Literal["fixed", "fresh"] = "fixed"
+    crop: Seconds | None = Field(default=None, gt=0.0)
     remix: RemixConfig | None = None
 
     @property
     def stays_the_same(self) -> bool:
         """Whether an utterance is the same in every epoch."""
-        return self.remix is None and self.mixtures == "fixed"
+        return self.remix is None and self.crop is None and self.mixtures == "fixed"
+
+    @property
+    def crop_samples(self) -> int | None:
+        """The piece in samples."""
+        return None if self.crop is None else seconds_to_samples(self.crop, self.sample_rate)
 
     @model_validator(mode="after")
     def _cache_fits(self) -> Self:
         if not self.stays_the_same and self.cache_features == "always":
-            raise ValueError("features cannot be kept while remix or fresh mixtures change what is heard")
+            raise ValueError("features cannot be kept while remix, crop or fresh mixtures change what is heard")
         return self
 
 
@@ -75,6 +86,8 @@ class TrainRecipe(FrozenConfig):
         data: What the model is shown.
         optimiser: AdamW's settings.
         objective: Weights of the loss terms.
+        adversary: A discriminator of a metric beside a model that enhances; None trains without.
+        enhancement_metric: Signal metric, higher is better, by which the dev split judges enhancement.
         epochs: Passes over the train split.
         batch_size: Utterances in memory at once.
         accumulation: Such batches in one optimiser step; means are taken over all of them.
@@ -93,6 +106,8 @@ class TrainRecipe(FrozenConfig):
     data: DataConfig = DataConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
+    adversary: AdversaryConfig | None = None
+    enhancement_metric: Literal["si_sdr_db", "band_si_sdr_db", "snr_db", "ssnr_active_db"] = "si_sdr_db"
     epochs: int = Field(default=20, ge=1)
     batch_size: int = Field(default=8, ge=1)
     accumulation: int = Field(default=1, ge=1)
@@ -103,3 +118,25 @@ class TrainRecipe(FrozenConfig):
     mix_back: float = Field(default=0.0, ge=0.0, lt=1.0)
     mask_exponent: float = Field(default=1.0, gt=0.0, le=4.0)
     overfit_batches: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_backbone(cls, tree: Any) -> Any:
+        """A model of waveforms has no encoder in front, unless the recipe says otherwise."""
+        if isinstance(tree, Mapping) and "backbone" not in tree and hears_waveform(model_config(tree.get("model", {}))):
+            return {**tree, "backbone": "waveform"}
+        return tree
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        name, is_waveform = self.model.model_dump().get("name"), isinstance(self.backbone, WaveformConfig)
+        if hears_waveform(self.model):
+            if not is_waveform:
+                raise ValueError(f"the model {name!r} hears the waveform itself: leave backbone out")
+            if self.mask_exponent != 1.0:
+                raise ValueError(f"the model {name!r} has no mask: leave mask_exponent out")
+        elif is_waveform:
+            raise ValueError(f"the model {name!r} needs an encoder: leave backbone out, or name one")
+        if self.adversary is not None and "enhancement" not in tasks_of(self.model):
+            raise ValueError(f"the model {name!r} does not enhance: leave adversary out")
+        return self

@@ -22,7 +22,7 @@ from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.losses.emotion import class_weights
 from merit_cli.metrics.confusion import confusion_matrix
 from merit_cli.metrics.emotion import macro_f1
-from merit_cli.metrics.signal import si_sdr_db
+from merit_cli.metrics.score import signal_metric
 from merit_cli.training.brain import MeritBrain
 from merit_cli.training.candidates import candidate_path
 from merit_cli.training.dev import DevMetrics, FloatArray
@@ -148,13 +148,15 @@ def _fit(
                 optimiser=recipe.optimiser,
                 objective=recipe.objective,
                 remix=recipe.data.remix,
+                crop=recipe.data.crop_samples,
+                adversary=recipe.adversary,
                 checkpoint_every_steps=recipe.checkpoint_every_steps,
                 log_every_steps=recipe.log_every_steps,
                 precision=recipe.precision,
                 device=machine.device,
             ),
             class_weight_C=torch.tensor(class_weights(counts)) if weighted else None,
-            dev_metrics=dev_metrics(material.classes, normalisation.sample_rate),
+            dev_metrics=dev_metrics(material.classes, normalisation.sample_rate, recipe.enhancement_metric),
             folder=run.path,
             stop=stop,
             progress=machine.progress,
@@ -188,7 +190,7 @@ def _loaders(
 
 def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCache | None:
     wanted = recipe.data.cache_features
-    has_weights = recipe.backbone.model_dump().get("name") != "log-mel"
+    has_weights = recipe.backbone.model_dump().get("name") not in ("log-mel", "waveform")
     if parts.backbone.trainable or not recipe.data.stays_the_same:
         return None
     if wanted == "never" or (wanted == "auto" and not has_weights):
@@ -196,17 +198,18 @@ def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCa
     return FeatureCache(make_folder(folder), parts.backbone, recipe.backbone)
 
 
-def dev_metrics(classes: Sequence[str], sample_rate: int) -> DevMetrics:
-    """Macro-F1 for emotion, SI-SDR in dB for enhancement."""
+def dev_metrics(classes: Sequence[str], sample_rate: int, enhancement_metric: str) -> DevMetrics:
+    """Macro-F1 for emotion, a signal metric for enhancement."""
+    compute = signal_metric(enhancement_metric).compute
 
     def emotion(truth: Sequence[int], predicted: Sequence[int]) -> float:
         named = ([classes[index] for index in truth], [classes[index] for index in predicted])
         return float(macro_f1(confusion_matrix(*named, classes)))
 
     def enhancement(clean_N: FloatArray, enhanced_N: FloatArray) -> float:
-        return si_sdr_db(clean_N, enhanced_N, sample_rate=sample_rate)
+        return float(compute(clean_N, enhanced_N, sample_rate=sample_rate))
 
-    return DevMetrics("macro_f1", emotion, "si_sdr_db", enhancement)
+    return DevMetrics("macro_f1", emotion, enhancement_metric, enhancement)
 
 
 def _finish(
