@@ -92,7 +92,7 @@ class WaveUNet(nn.Module):
         with torch.no_grad():  # start near the noisy input, not at the headroom's level
             self.mix.weight[:, :-1] /= HEADROOM
             self.mix.weight[:, -1:] = 1.0
-            self.mix.bias /= HEADROOM  # type: ignore[operator]
+            nn.init.zeros_(self.mix.get_parameter("bias"))
 
     def forward(self, noisy_BN: Tensor, lengths_B: Tensor | None = None) -> Tensor:
         """Enhanced waveforms (B, N), zero beyond each length; silence stays silence.
