@@ -19,7 +19,7 @@ from merit_cli.backbones import BACKBONES
 from merit_cli.backbones.contract import Backbone
 from merit_cli.backbones.device import check_device
 from merit_cli.backbones.normalisation import Normalisation
-from merit_cli.backbones.trained_model import Task, TrainedModel
+from merit_cli.backbones.trained_model import CHUNK, Task, TrainedModel
 from merit_cli.config.component import component_config
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import Tree, read_yaml
@@ -140,6 +140,7 @@ def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> T
         mix_back=float(recipe.get("mix_back", 0.0)),
         mask_exponent=float(recipe.get("mask_exponent", 1.0)),
         precision=precision,
+        chunk=getattr(type(model), "chunk_seconds", CHUNK),
     )
 
 

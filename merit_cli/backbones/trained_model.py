@@ -47,6 +47,7 @@ class TrainedModel:
             2022: a little noise hides what the mask took from the speech).
         mask_exponent: Power of the mask's gain (see `models.heads.deepen_mask`).
         precision: ``fp32``, or autocast to ``bf16`` or ``fp16``.
+        chunk: Length of the overlapping pieces in which a long signal is enhanced.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class TrainedModel:
         mix_back: float = 0.0,
         mask_exponent: float = 1.0,
         precision: str = "fp32",
+        chunk: Seconds = CHUNK,
     ) -> None:
         self.modules = modules
         self.tasks = tasks
@@ -69,7 +71,7 @@ class TrainedModel:
         self.max_duration = max_duration
         self.name = name
         self.mix_back, self.mask_exponent = mix_back, mask_exponent
-        self.dtype = AUTOCAST[precision]
+        self.dtype, self.chunk = AUTOCAST[precision], chunk
         tensors = [*modules.parameters(), *modules.buffers()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
 
@@ -105,8 +107,8 @@ class TrainedModel:
         return process_in_chunks(
             noisy_N,
             piece,
-            chunk_length=seconds_to_samples(CHUNK, self.sample_rate),
-            context_length=seconds_to_samples(CONTEXT, self.sample_rate),
+            chunk_length=seconds_to_samples(self.chunk, self.sample_rate),
+            context_length=seconds_to_samples(min(CONTEXT, self.chunk / 8), self.sample_rate),
             fade_length=seconds_to_samples(FADE, self.sample_rate),
         )
 
