@@ -31,6 +31,7 @@ NAIVE_SIGNAL: dict[str, Callable[[Array, Array, int], float]] = {
     "ssnr_active_db": naive.ssnr_active,
     "snr_db": naive.snr,
     "si_sdr_db": naive.si_sdr,
+    "band_si_sdr_db": naive.band_si_sdr,
     "sdr_db": naive.sdr,
     "fwssnr_db": naive.fwssnr,
     "wss": naive.wss,
