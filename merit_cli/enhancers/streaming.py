@@ -7,43 +7,16 @@ Shape suffixes: N samples, T frames, H samples of a hop, K samples of a frame.
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from merit_cli.enhancers.contract import Engine
+from merit_cli.enhancers.contract import Stream
 
 FloatArray = npt.NDArray[np.float32]
 HopFunction = Callable[[FloatArray], FloatArray]
 """The next hops (T, H) in, as many hops out, late by a fixed number of samples; keeps its state."""
 BLOCK_FRAMES = 256
-
-
-class Stream(Protocol):
-    """One signal on its way through an engine, at the engine's rate and level."""
-
-    def push(self, samples_N: FloatArray) -> FloatArray:
-        """The samples that are ready after these; any number goes in, from none on."""
-
-    def flush(self) -> FloatArray:
-        """The rest, so that as many samples came out as went in; nothing may be pushed afterwards."""
-
-
-@runtime_checkable
-class StreamingEngine(Engine, Protocol):
-    """An engine that can be fed bit by bit."""
-
-    @property
-    def hop_length(self) -> int:
-        """Samples it works on at once."""
-
-    @property
-    def latency_samples(self) -> int:
-        """A sample comes out before this many more have been pushed: the look-ahead, and a hop to fill."""
-
-    def open(self) -> Stream:
-        """A stream of its own state; several may be open at once."""
 
 
 class HopStream:

@@ -129,6 +129,25 @@ def resample(samples: FloatArray, from_rate: int, to_rate: int) -> FloatArray:
     return np.asarray(soxr.resample(samples, from_rate, to_rate, quality="HQ"), dtype=np.float32)
 
 
+class Resampler:
+    """`resample` of a signal that comes in pieces, in bounded memory; what comes out, joined, has its delay taken off.
+
+    Args:
+        from_rate: In Hz.
+        to_rate: In Hz.
+    """
+
+    def __init__(self, from_rate: int, to_rate: int) -> None:
+        same = from_rate == to_rate
+        self._stream = None if same else soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+
+    def __call__(self, samples: FloatArray, *, last: bool = False) -> FloatArray:
+        """What is ready after ``samples`` (N,); all of the rest after the last."""
+        if self._stream is None:
+            return samples
+        return np.asarray(self._stream.resample_chunk(np.ascontiguousarray(samples), last=last), dtype=np.float32)
+
+
 def write_audio(path: Path, samples: npt.NDArray[np.floating], sample_rate: int, *, subtype: str = "PCM_16") -> None:
     """Write a signal (N,), or several as channels (N, channels), by rename; the suffix chooses the container.
 

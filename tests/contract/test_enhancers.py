@@ -197,6 +197,16 @@ def test_clean_speech_passes_nearly_unchanged(enhancer: Enhancer, clean: FloatAr
     assert _distance_db(enhancer(_with_noise(clean, -80.0), 16000), clean) < -6
 
 
+@pytest.mark.parametrize("sample_rate", [16000, 22050])
+def test_blocks_join_without_a_trace(
+    enhancer: Enhancer, noisy: FloatArray, sample_rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an engine is fed at once, at its own rate or another, must not be heard."""
+    whole = enhancer(noisy, sample_rate)
+    monkeypatch.setattr("merit_cli.enhancers.contract._PUSH", 5000)
+    assert _distance_db(enhancer(noisy, sample_rate), whole) < -60
+
+
 def test_working_memory_does_not_grow_with_the_file(enhancer: Enhancer) -> None:
     signal = 0.05 * np.random.default_rng(3).standard_normal(40 * 16000).astype(np.float32)
     tracemalloc.start()

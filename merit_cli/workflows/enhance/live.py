@@ -15,8 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from merit_cli.enhancers.contract import EnhancerConfig
-from merit_cli.enhancers.streaming import StreamingEngine
+from merit_cli.enhancers.contract import EnhancerConfig, StreamingEngine
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.audio_file import PCM16_FULL_SCALE, to_pcm16
 

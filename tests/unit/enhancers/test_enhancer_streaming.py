@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from merit_cli.enhancers.contract import Engine
+from merit_cli.enhancers.contract import Engine, StreamingEngine
 from merit_cli.enhancers.select import enhancer_config
-from merit_cli.enhancers.streaming import BLOCK_FRAMES, Frames, HopEngine, HopFunction, OverlapAdd, StreamingEngine
+from merit_cli.enhancers.streaming import BLOCK_FRAMES, Frames, HopEngine, HopFunction, OverlapAdd
 from merit_cli.errors import Unavailable
 
 FloatArray = npt.NDArray[np.float32]
