@@ -5,6 +5,7 @@ Shape suffixes: B batch, N samples, L layers, T frames, D features.
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from merit_cli.carriers import EncoderShape, MultiTaskOutput
@@ -106,6 +107,22 @@ class EnhancementConfig(BranchSizes):
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
     name: Literal["se"] = "se"
+
+    def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
+        """The model for an encoder's features; ``num_classes`` has no effect."""
+        return _build(self, encoder, num_classes, tasks=self.tasks)
+
+
+class BsseSeConfig(BranchSizes):
+    """Speech enhancement by a mask on an encoder's weighted layers and the log spectrum, without a trunk.
+
+    Source: Hung et al. (2022), Boosting self-supervised embeddings for speech enhancement (BSSE-SE), Interspeech.
+    """
+
+    tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
+    name: Literal["bsse-se"] = "bsse-se"
+    trunk_blocks: int | None = Field(default=None, ge=0)
+    blstm_hidden: int = Field(default=256, ge=1)
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features; ``num_classes`` has no effect."""

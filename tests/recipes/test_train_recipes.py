@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from merit_cli.assets import bundled_recipes, find_recipe
+from merit_cli.backbones.model_folder import build_parts
 from merit_cli.carriers import EncoderShape
 from merit_cli.config.load import load_recipe
 from merit_cli.models import MODELS
@@ -26,7 +27,7 @@ def num_parameters(recipe: TrainRecipe) -> int:
 
 
 def test_every_recipe_loads() -> None:
-    assert len(RECIPES) == 14
+    assert len(RECIPES) == 20
     for path in RECIPES:
         assert load_recipe(TrainRecipe, path).epochs > 0, path
 
@@ -57,3 +58,17 @@ def test_the_paper_recipe_has_the_papers_settings() -> None:
     assert recipe.batch_size * recipe.accumulation == 32
     assert (recipe.optimiser.learning_rate, recipe.optimiser.backbone_learning_rate) == (5e-5, 2.5e-5)
     assert (recipe.epochs, recipe.seed, recipe.data.max_duration) == (20, 7, 12.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("wave_u_net_paper", 10_132_802),
+        ("manner_paper", 24_068_671),
+        ("phasen_paper", 14_987_203),
+        ("cmgan_paper", 1_834_833),
+    ],
+)
+def test_paper_recipes_of_waveform_networks_have_the_parameters_of_the_specification(name: str, expected: int) -> None:
+    parts = build_parts(load(name).model, load(name).backbone, num_classes=0)
+    assert sum(parameter.numel() for parameter in parts.model.parameters()) == expected
