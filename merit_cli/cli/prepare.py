@@ -66,7 +66,7 @@ def prepare(
 
 def weights(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Such as gtcrn or silero-vad; an unknown one is answered with the list. Default: all.")
+        list[str] | None, typer.Argument(help="Such as gtcrn or silero-vad; an unknown one lists them. Default: all.")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
