@@ -154,7 +154,7 @@ def band_si_sdr_db(clean: Samples, processed: Samples, *, sample_rate: int) -> f
 
     >>> time = np.arange(16000) / 16000
     >>> breath, rumble = np.sin(2 * np.pi * 400 * time), np.sin(2 * np.pi * 40 * time)
-    >>> round(band_si_sdr_db(breath, breath + 10 * rumble, sample_rate=16000)) > 40
+    >>> band_si_sdr_db(breath, breath + 10 * rumble, sample_rate=16000) > 30  # from -20 dB
     True
     """
     reference, estimate = (in_band(signal, sample_rate) for signal in check_pair(clean, processed))
