@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from merit_cli.carriers import EncoderShape, MultiTaskOutput
+from merit_cli.models.experts import Expert
 from merit_cli.models.heads import EmotionHead, MaskHead
 from merit_cli.models.layer_fusion import WeightedLayerSum
 from merit_cli.models.masks import encoder_frames, frame_mask
@@ -16,30 +17,47 @@ from merit_cli.models.sizes import BranchSizes, build_emotion_head, build_mask_h
 from merit_cli.models.trunk import SharedTrunk
 
 
-class EmotionBranch(nn.Module):
-    """Weighted layer sum and emotion head."""
+class TaskFrames(nn.Module):
+    """What one task sees of the layers: their weighted sum, and layers of its own on each frame.
 
-    def __init__(self, fusion: WeightedLayerSum, head: EmotionHead) -> None:
+    Args:
+        shape: Of the layers.
+        mlp_hidden: Hidden size of two linear layers that only this task has; None leaves them out.
+    """
+
+    def __init__(self, shape: EncoderShape, *, mlp_hidden: int | None) -> None:
         super().__init__()
-        self.fusion = fusion
+        self.fusion = WeightedLayerSum(shape.num_layers, shape.dim)
+        self.mlp = None if mlp_hidden is None else Expert(shape.dim, mlp_hidden, shape.dim)
+
+    def frames(self, layers_BLTD: Tensor) -> Tensor:
+        """Frames (B, T, D)."""
+        frames_BTD: Tensor = self.fusion(layers_BLTD)
+        return frames_BTD if self.mlp is None else self.mlp(frames_BTD)
+
+
+class EmotionBranch(TaskFrames):
+    """A task's frames and the emotion head."""
+
+    def __init__(self, shape: EncoderShape, head: EmotionHead, *, mlp_hidden: int | None) -> None:
+        super().__init__(shape, mlp_hidden=mlp_hidden)
         self.head = head
 
     def forward(self, layers_BLTD: Tensor, valid_BT: Tensor) -> Tensor:
         """Logits (B, C)."""
-        return self.head(self.fusion(layers_BLTD), valid_BT)  # type: ignore[no-any-return]
+        return self.head(self.frames(layers_BLTD), valid_BT)  # type: ignore[no-any-return]
 
 
-class EnhancementBranch(nn.Module):
-    """Weighted layer sum and mask head."""
+class EnhancementBranch(TaskFrames):
+    """A task's frames and the mask head."""
 
-    def __init__(self, fusion: WeightedLayerSum, head: MaskHead) -> None:
-        super().__init__()
-        self.fusion = fusion
+    def __init__(self, shape: EncoderShape, head: MaskHead, *, mlp_hidden: int | None) -> None:
+        super().__init__(shape, mlp_hidden=mlp_hidden)
         self.head = head
 
     def forward(self, layers_BLTD: Tensor, noisy_BN: Tensor, lengths_B: Tensor) -> tuple[Tensor, Tensor]:
         """The enhanced waveform and its log1p magnitude."""
-        return self.head(self.fusion(layers_BLTD), noisy_BN, lengths_B)  # type: ignore[no-any-return]
+        return self.head(self.frames(layers_BLTD), noisy_BN, lengths_B)  # type: ignore[no-any-return]
 
 
 class BranchedModel(nn.Module):
@@ -78,20 +96,36 @@ class BranchedModel(nn.Module):
         return MultiTaskOutput(enhanced_BN=wave_BN, enhanced_log1p_BTF=log1p_BTF, emotion_logits_BC=logits_BC)
 
 
-def _build(sizes: BranchSizes, encoder: EncoderShape, num_classes: int, *, tasks: tuple[str, ...]) -> BranchedModel:
+def _build(
+    sizes: BranchSizes,
+    encoder: EncoderShape,
+    num_classes: int,
+    *,
+    tasks: tuple[str, ...],
+    mlp_hidden: int | None = None,
+) -> BranchedModel:
     trunk = build_trunk(sizes, encoder)
     seen = shape_after(trunk, encoder)
     enhancement = emotion = None
     if "enhancement" in tasks:
-        fusion = WeightedLayerSum(seen.num_layers, seen.dim)
-        enhancement = EnhancementBranch(fusion, build_mask_head(sizes, seen.dim, encoder))
+        enhancement = EnhancementBranch(seen, build_mask_head(sizes, seen.dim, encoder), mlp_hidden=mlp_hidden)
     if "emotion" in tasks:
-        fusion = WeightedLayerSum(seen.num_layers, seen.dim)
-        emotion = EmotionBranch(fusion, build_emotion_head(sizes, seen.dim, num_classes))
+        emotion = EmotionBranch(seen, build_emotion_head(sizes, seen.dim, num_classes), mlp_hidden=mlp_hidden)
     return BranchedModel(encoder, trunk=trunk, enhancement=enhancement, emotion=emotion)
 
 
-class NaiveMultitaskConfig(BranchSizes):
+class TaskMlpSizes(BranchSizes):
+    """Sizes of a model without experts, which may give each task as many parameters as an expert would.
+
+    Args:
+        task_mlp_hidden: Hidden size of two linear layers of each task between layers and head; None
+            leaves them out.
+    """
+
+    task_mlp_hidden: int | None = Field(default=None, ge=1)
+
+
+class NaiveMultitaskConfig(TaskMlpSizes):
     """Both tasks on one trunk, without experts."""
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement", "emotion")
@@ -99,10 +133,10 @@ class NaiveMultitaskConfig(BranchSizes):
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features."""
-        return _build(self, encoder, num_classes, tasks=self.tasks)
+        return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)
 
 
-class EnhancementConfig(BranchSizes):
+class EnhancementConfig(TaskMlpSizes):
     """Speech enhancement alone."""
 
     tasks: ClassVar[tuple[str, ...]] = ("enhancement",)
@@ -110,7 +144,7 @@ class EnhancementConfig(BranchSizes):
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features; ``num_classes`` has no effect."""
-        return _build(self, encoder, num_classes, tasks=self.tasks)
+        return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)
 
 
 class BsseSeConfig(BranchSizes):
@@ -129,7 +163,7 @@ class BsseSeConfig(BranchSizes):
         return _build(self, encoder, num_classes, tasks=self.tasks)
 
 
-class EmotionConfig(BranchSizes):
+class EmotionConfig(TaskMlpSizes):
     """Emotion recognition alone."""
 
     tasks: ClassVar[tuple[str, ...]] = ("emotion",)
@@ -137,4 +171,4 @@ class EmotionConfig(BranchSizes):
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features."""
-        return _build(self, encoder, num_classes, tasks=self.tasks)
+        return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)

@@ -12,15 +12,22 @@ from torch import Tensor, nn
 from merit_cli.carriers import Routing
 from merit_cli.models.standardise import RunningStandardiser
 
-RouterGradient = Literal["prob_scaled", "straight_through", "none"]
+RouterGradient = Literal["prob_scaled", "straight_through", "straight_through_dense", "none"]
 RouterInput = Literal["raw", "standardised"]
 
 
 class Gates(NamedTuple):
-    """Weight of each chosen expert's output, and the routing that led to it."""
+    """Which experts run on each frame, the weight of each one's output, and the routing that led to it.
 
+    Args:
+        expert_BTK: Experts that run: the chosen ones, but all of them with ``straight_through_dense``.
+        weight_BTK: Of their outputs.
+        routing: None where nothing was chosen.
+    """
+
+    expert_BTK: Tensor
     weight_BTK: Tensor
-    routing: Routing
+    routing: Routing | None
 
 
 def choose_experts(logits_BTE: Tensor, *, experts_per_frame: int) -> Tensor:
@@ -34,23 +41,27 @@ def choose_experts(logits_BTE: Tensor, *, experts_per_frame: int) -> Tensor:
 
 
 def gate_weights(probabilities_BTE: Tensor, chosen_BTK: Tensor, router_grad: RouterGradient) -> Tensor:
-    """Weights (B, T, K) of the chosen experts' outputs.
+    """Weights (B, T, K) of the chosen experts' outputs; (B, T, E) of all for ``straight_through_dense``.
 
     With p the probability of a chosen expert (renormalised over the chosen for K > 1):
-    ``prob_scaled`` p; ``straight_through`` 1/K with the gradient of p; ``none`` 1/K without gradient.
+    ``prob_scaled`` p; ``straight_through`` 1/K with the gradient of p; ``none`` 1/K without gradient;
+    ``straight_through_dense`` 1/K, and 0 for the others, each with the gradient of its plain probability.
     ``prob_scaled`` with K = E is the dense mixture.
 
     Source: Fedus et al. (2022), Switch Transformers, eq. 2; Bengio et al. (2013) for straight-through.
     """
-    probability_BTK = probabilities_BTE.gather(-1, chosen_BTK)
     num_chosen = chosen_BTK.shape[-1]
+    if router_grad == "straight_through_dense":
+        hard_BTE = torch.zeros_like(probabilities_BTE).scatter(-1, chosen_BTK, 1.0 / num_chosen)
+        return hard_BTE + (probabilities_BTE - probabilities_BTE.detach())
+    probability_BTK = probabilities_BTE.gather(-1, chosen_BTK)
     if num_chosen > 1:
         probability_BTK = probability_BTK / probability_BTK.sum(-1, keepdim=True)
     if router_grad == "prob_scaled":
         return probability_BTK
     constant_BTK = torch.full_like(probability_BTK, 1.0 / num_chosen)
     if router_grad == "straight_through":
-        return constant_BTK + probability_BTK - probability_BTK.detach()
+        return constant_BTK + (probability_BTK - probability_BTK.detach())
     return constant_BTK
 
 
@@ -84,6 +95,11 @@ class Router(nn.Module):
         self.experts_per_frame = experts_per_frame
         self.router_grad: RouterGradient = router_grad
 
+    @property
+    def experts_run(self) -> int:
+        """How many experts run on a frame of this task."""
+        return self.linear.out_features if self.router_grad == "straight_through_dense" else self.experts_per_frame
+
     def forward(self, fused_BTX: Tensor, valid_BT: Tensor) -> Gates:
         """Gates of every frame, padding included (its weights mean nothing)."""
         dtype = torch.float64 if fused_BTX.dtype == torch.float64 else torch.float32
@@ -95,4 +111,26 @@ class Router(nn.Module):
             probabilities_BTE = logits_BTE.softmax(-1)
             chosen_BTK = choose_experts(logits_BTE.detach(), experts_per_frame=self.experts_per_frame)
             weight_BTK = gate_weights(probabilities_BTE, chosen_BTK, self.router_grad)
-        return Gates(weight_BTK, Routing(logits_BTE, probabilities_BTE, chosen_BTK, valid_BT))
+        all_run = self.router_grad == "straight_through_dense"
+        expert_BTK = torch.arange(logits_BTE.shape[-1], device=chosen_BTK.device) if all_run else chosen_BTK
+        routing = Routing(logits_BTE, probabilities_BTE, chosen_BTK, valid_BT)
+        return Gates(expert_BTK.expand_as(weight_BTK), weight_BTK, routing)
+
+
+class FixedRouter(nn.Module):
+    """One task's expert, given once and for all: nothing is chosen and nothing is learned.
+
+    Args:
+        expert: Its index.
+    """
+
+    experts_run = 1
+
+    def __init__(self, expert: int) -> None:
+        super().__init__()
+        self.expert = expert
+
+    def forward(self, fused_BTX: Tensor, valid_BT: Tensor) -> Gates:
+        """Gates that send every frame to the expert, with weight 1."""
+        expert_BT1 = torch.full((*valid_BT.shape, 1), self.expert, device=fused_BTX.device)
+        return Gates(expert_BT1, torch.ones_like(expert_BT1, dtype=fused_BTX.dtype), None)

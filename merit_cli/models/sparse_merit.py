@@ -6,17 +6,18 @@ Speech Enhancement and Robust Emotion Recognition.
 Shape suffixes: B batch, N samples, L layers, T frames, D features, X fused features.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from merit_cli.carriers import EncoderShape, MultiTaskOutput, Routing
-from merit_cli.models.experts import ExpertPool
+from merit_cli.models.experts import Expert, ExpertPool, LayerSumExpert
 from merit_cli.models.heads import EmotionHead, MaskHead
 from merit_cli.models.layer_fusion import ConcatenatedLayers, WeightedLayerSum
 from merit_cli.models.masks import encoder_frames, frame_mask
-from merit_cli.models.routing import Router, RouterGradient, RouterInput
+from merit_cli.models.routing import FixedRouter, Gates, Router, RouterGradient, RouterInput
 from merit_cli.models.sizes import (
     BranchSizes,
     Fusion,
@@ -41,7 +42,10 @@ class ExpertBlock(nn.Module):
     """
 
     def __init__(
-        self, fusion: ConcatenatedLayers | WeightedLayerSum, routers: dict[str, Router], experts: ExpertPool
+        self,
+        fusion: ConcatenatedLayers | WeightedLayerSum,
+        routers: Mapping[str, Router | FixedRouter],
+        experts: ExpertPool,
     ) -> None:
         super().__init__()
         self.fusion = fusion
@@ -49,10 +53,11 @@ class ExpertBlock(nn.Module):
         self.experts = experts
 
     def forward(self, layers_BLTD: Tensor, valid_BT: Tensor) -> tuple[dict[str, Tensor], dict[str, Routing]]:
-        """Each task's frames (B, T, D) and routing."""
+        """Each task's frames (B, T, D), and the routing of each task that has a router."""
         fused_BTX = self.fusion(layers_BLTD)
-        gates = {task: router(fused_BTX, valid_BT) for task, router in self.routers.items()}
-        return self.experts(fused_BTX, gates), {task: gate.routing for task, gate in gates.items()}
+        gates: dict[str, Gates] = {task: router(fused_BTX, valid_BT) for task, router in self.routers.items()}
+        routing = {task: gate.routing for task, gate in gates.items() if gate.routing is not None}
+        return self.experts(fused_BTX, gates, valid_BT), routing
 
 
 class SparseMerit(nn.Module):
@@ -102,9 +107,12 @@ class SparseMeritConfig(BranchSizes):
     Args:
         num_experts: Size of the pool.
         experts_per_frame: Experts chosen by each router; the size of the pool makes it dense.
-        expert_hidden: Hidden size of an expert.
-        expert_dim: Output size of an expert.
-        router_grad: How a router learns; ``none`` is the released code's, which leaves it random.
+        expert_kind: ``mlp``, or ``layer_sum``: each expert is a weighted sum of the layers and nothing else.
+        expert_hidden: Hidden size of an expert of kind ``mlp``.
+        expert_dim: Output size of an expert of kind ``mlp``.
+        routing: ``learned`` by a router a task; ``by_task`` gives each task an expert of its own.
+        router_grad: How a router learns; ``none`` is the released code's, which leaves it random;
+            ``straight_through_dense`` runs every expert on every frame.
         router_input: ``standardised`` takes constant features out of the router's input.
         fusion: What experts and routers see of the layers.
     """
@@ -113,43 +121,56 @@ class SparseMeritConfig(BranchSizes):
     name: Literal["sparse-merit"] = "sparse-merit"
     num_experts: int = Field(default=3, ge=1)
     experts_per_frame: int = Field(default=1, ge=1)
+    expert_kind: Literal["mlp", "layer_sum"] = "mlp"
     expert_hidden: int = Field(default=384, ge=1)
     expert_dim: int = Field(default=192, ge=1)
+    routing: Literal["learned", "by_task"] = "learned"
     router_grad: RouterGradient = "prob_scaled"
     router_input: RouterInput = "standardised"
     fusion: Fusion = "concat"
 
     @model_validator(mode="after")
-    def _enough_experts(self) -> Self:
+    def _fit_together(self) -> Self:
         if self.experts_per_frame > self.num_experts:
             raise ValueError(f"{self.experts_per_frame} experts per frame of a pool of {self.num_experts}")
+        if self.routing == "by_task" and (self.num_experts, self.experts_per_frame) != (len(TASKS), 1):
+            raise ValueError(f"routing by task takes {len(TASKS)} experts, one per frame, not {self.num_experts}")
+        if self.expert_kind == "layer_sum" and self.fusion != "concat":
+            raise ValueError("experts that sum layers need all of them: fusion concat")
         return self
 
     def build(self, encoder: EncoderShape, num_classes: int) -> SparseMerit:
         """The model for an encoder's features."""
         trunk = build_trunk(self, encoder)
+        block = self.build_block(shape_after(trunk, encoder))
         return SparseMerit(
             encoder,
             trunk=trunk,
-            block=self.build_block(shape_after(trunk, encoder)),
-            mask_head=build_mask_head(self, self.expert_dim, encoder),
-            emotion_head=build_emotion_head(self, self.expert_dim, num_classes),
+            block=block,
+            mask_head=build_mask_head(self, block.experts.out_dim, encoder),
+            emotion_head=build_emotion_head(self, block.experts.out_dim, num_classes),
         )
 
     def build_block(self, seen: EncoderShape) -> ExpertBlock:
         """Fusion, routers and experts for layers of that shape."""
         fusion = build_fusion(self.fusion, seen)
-        routers = {
-            task: Router(
-                fusion.out_dim,
-                self.num_experts,
-                experts_per_frame=self.experts_per_frame,
-                router_grad=self.router_grad,
-                router_input=self.router_input,
-            )
-            for task in TASKS
-        }
-        experts = ExpertPool(
-            self.num_experts, in_dim=fusion.out_dim, hidden_dim=self.expert_hidden, out_dim=self.expert_dim
+        routers = {task: self._build_router(fusion.out_dim, index) for index, task in enumerate(TASKS)}
+        return ExpertBlock(fusion, routers, self._build_experts(fusion.out_dim, seen))
+
+    def _build_router(self, in_dim: int, index: int) -> Router | FixedRouter:
+        if self.routing == "by_task":
+            return FixedRouter(index)
+        return Router(
+            in_dim,
+            self.num_experts,
+            experts_per_frame=self.experts_per_frame,
+            router_grad=self.router_grad,
+            router_input=self.router_input,
         )
-        return ExpertBlock(fusion, routers, experts)
+
+    def _build_experts(self, in_dim: int, seen: EncoderShape) -> ExpertPool:
+        numbers = range(self.num_experts)
+        if self.expert_kind == "layer_sum":
+            return ExpertPool((LayerSumExpert(seen.num_layers, seen.dim) for _ in numbers), out_dim=seen.dim)
+        experts = (Expert(in_dim, self.expert_hidden, self.expert_dim) for _ in numbers)
+        return ExpertPool(experts, out_dim=self.expert_dim)

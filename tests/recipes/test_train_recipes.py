@@ -1,5 +1,7 @@
 """Every bundled training recipe loads; the paper-size ones have the parameters of the specification."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -9,9 +11,13 @@ from merit_cli.backbones.model_folder import build_parts
 from merit_cli.carriers import EncoderShape
 from merit_cli.config.load import load_recipe
 from merit_cli.models import MODELS
+from merit_cli.models.cost import cost_of
 from merit_cli.workflows.train import TrainRecipe
 
 RECIPES = bundled_recipes("train")
+REFERENCE = find_recipe("train", "sparse_merit")
+SMALL_ARMS = [path for path in RECIPES if path.parent.name == "arms" and path.stem != "sparse_merit_released"]
+LOG_MEL = EncoderShape(1, 64, (400,), (320,))
 WAVLM_LARGE = EncoderShape(25, 1024, (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))
 WAVLM_LARGE_PARAMETERS = 315_453_120
 
@@ -27,7 +33,7 @@ def num_parameters(recipe: TrainRecipe) -> int:
 
 
 def test_every_recipe_loads() -> None:
-    assert len(RECIPES) == 20
+    assert len(RECIPES) == 32
     for path in RECIPES:
         assert load_recipe(TrainRecipe, path).epochs > 0, path
 
@@ -41,6 +47,30 @@ def test_the_small_recipes_differ_in_their_model_only() -> None:
     reference = load("sparse_merit").model_dump(exclude={"name", "model"})
     for name in ("naive_mtl", "se", "ser"):
         assert load(name).model_dump(exclude={"name", "model"}) == reference
+
+
+@pytest.mark.parametrize("path", SMALL_ARMS, ids=lambda path: path.stem)
+def test_the_arms_of_the_comparison_differ_in_their_model_and_its_router_losses_only(path: Path) -> None:
+    apart = {"name": True, "model": True, "objective": {"balance_weight", "router_z_weight"}}
+    arm, reference = (load_recipe(TrainRecipe, one).model_dump(exclude=apart) for one in (path, REFERENCE))
+    assert arm == reference
+
+
+@pytest.mark.parametrize(
+    "name", ["one_expert", "expert_by_task", "frozen_router", "naive_mtl_mlp", "se_mlp", "ser_mlp"]
+)
+def test_controls_have_as_many_parameters_at_work_as_sparse_merit(name: str) -> None:
+    reference = cost_of(load("sparse_merit").model, LOG_MEL, num_classes=4).active_parameters
+    for task, active in cost_of(load(name).model, LOG_MEL, num_classes=4).active_parameters.items():
+        assert active == pytest.approx(reference[task], rel=0.006)  # a router more or less is 0.6 %
+
+
+def test_the_released_recipe_is_the_papers_model_with_the_releases_choices() -> None:
+    recipe = load("sparse_merit_released")
+    assert num_parameters(recipe) + WAVLM_LARGE_PARAMETERS == 648_979_091
+    assert recipe.data.level == "natural"
+    assert recipe.model.model_dump()["attention_init"] == "unit"
+    assert recipe.model.model_dump()["router_grad"] == "none"
 
 
 @pytest.mark.parametrize(("name", "expected"), [("sparse_merit_paper", 648_979_091), ("naive_mtl_paper", 321_705_663)])

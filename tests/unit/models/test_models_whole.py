@@ -52,7 +52,8 @@ def test_every_parameter_receives_a_gradient(name: str, trunk_blocks: int | None
 
 
 @pytest.mark.parametrize(
-    ("router_grad", "learns"), [("prob_scaled", True), ("straight_through", True), ("none", False)]
+    ("router_grad", "learns"),
+    [("prob_scaled", True), ("straight_through", True), ("straight_through_dense", True), ("none", False)],
 )
 def test_routers_learn_from_their_task_unless_told_not_to(router_grad: str, learns: bool) -> None:  # noqa: FBT001
     model = build(SparseMeritConfig, router_grad=router_grad)
@@ -109,6 +110,23 @@ def test_routing_is_given_for_both_tasks_on_valid_frames_only() -> None:
 def test_more_experts_per_frame_than_experts_are_refused() -> None:
     with pytest.raises(ValueError, match="4 experts per frame of a pool of 3"):
         SparseMeritConfig(experts_per_frame=4)
+
+
+@pytest.mark.parametrize("changes", [{"num_experts": 3}, {"num_experts": 2, "experts_per_frame": 2}])
+def test_routing_by_task_takes_an_expert_a_task(changes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="routing by task takes 2 experts"):
+        SparseMeritConfig(routing="by_task", **changes)
+
+
+def test_layer_sum_experts_need_the_layers() -> None:
+    with pytest.raises(ValueError, match="fusion concat"):
+        SparseMeritConfig(expert_kind="layer_sum", fusion="weighted_sum")
+
+
+def test_a_model_routed_by_task_reports_no_routing() -> None:
+    output = run(build(SparseMeritConfig, num_experts=2, routing="by_task"), waves(), LENGTHS)
+    assert output.routing == {}
+    assert terms(output, balance_weight=1.0).load_balance == 0.0
 
 
 def test_an_even_trunk_kernel_is_refused() -> None:
