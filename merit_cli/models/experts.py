@@ -116,9 +116,10 @@ class ExpertPool(nn.Module):
         Returns:
             Task to (B, T, D), zero on padding.
         """
-        frames_MX = fused_BTX[valid_BT]
         plan = plan_dispatch({task: gate.expert_BTK[valid_BT] for task, gate in gates.items()}, len(self.experts))
-        output_UD = self.run(frames_MX.index_select(0, plan.frame_U), plan.rows_E)
+        place_M = valid_BT.flatten().nonzero().squeeze(1)
+        rows_UX = fused_BTX.flatten(0, 1).index_select(0, place_M[plan.frame_U])  # the only copy of the input
+        output_UD = self.run(rows_UX, plan.rows_E)
         mixed = {}
         for task, gate in gates.items():
             mixed_MD = _mix(output_UD, plan.row[task], gate.weight_BTK[valid_BT])
