@@ -221,9 +221,7 @@ class Contracted:
             enhanced_N = _fitted(resample(made_N, rate, sample_rate), len(noisy_N))
         enhanced_N *= np.float32(1.0 / scale)
         finite_peak(enhanced_N, whose="what the enhancer made")
-        if self.noisy_share:
-            enhanced_N += np.float32(self.noisy_share) * (noisy_N - enhanced_N)
-        return enhanced_N
+        return mixed_back(enhanced_N, noisy_N, self.noisy_share) if self.noisy_share else enhanced_N
 
     def _at_engine_rate(self, samples_N: FloatArray, rate: int) -> FloatArray:
         delay = self.engine.delay
@@ -260,6 +258,20 @@ def _streamed(engine: StreamingEngine, noisy_N: FloatArray, sample_rate: int, sc
         keep(back(stream.push(there(piece_N, last=start + _PUSH >= len(noisy_N)))))
     keep(back(stream.flush(), last=True))
     return enhanced_N
+
+
+def mixed_back(enhanced_N: FloatArray, noisy_N: FloatArray, share: float) -> FloatArray:
+    """The enhanced signal (N,) with a share of the noisy one (N,), the rest is enhanced.
+
+    Source: Iwamoto et al. 2022, observation adding.
+
+    >>> mixed_back(np.zeros(1, np.float32), np.ones(1, np.float32), 0.25)
+    array([0.25], dtype=float32)
+    """
+    mixed_N: FloatArray = np.subtract(noisy_N, enhanced_N, dtype=np.float32)
+    mixed_N *= np.float32(share)
+    mixed_N += enhanced_N
+    return mixed_N
 
 
 def finite_peak(samples_N: FloatArray, *, whose: str = "the signal") -> float:

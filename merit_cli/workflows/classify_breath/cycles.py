@@ -105,7 +105,18 @@ def cut_recording(job: CutJob) -> list[Clip]:
     else:
         noisy = read_audio(job.audio, sample_rate=ENHANCE_RATE).samples
         samples = resample(_enhancer(settings.enhancer)(noisy, ENHANCE_RATE), ENHANCE_RATE, settings.sample_rate)
-    return [_clip(samples, cycle, settings) for cycle in job.cycles]
+    return cut_samples(samples, job.cycles, settings)
+
+
+def cut_samples(samples_N: FloatArray, cycles: Sequence[Utterance], settings: CutSettings) -> list[Clip]:
+    """The clips of a recording that has been read, and enhanced where it is to be.
+
+    Args:
+        samples_N: The whole recording, at the rate of ``settings``.
+        cycles: Of this recording.
+        settings: How to cut.
+    """
+    return [_clip(samples_N, cycle, settings) for cycle in cycles]
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from merit_cli.enhancers.contract import EnhancerConfig, StreamingEngine
+from merit_cli.enhancers.contract import EnhancerConfig, StreamingEngine, mixed_back
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.audio_file import PCM16_FULL_SCALE, to_pcm16
 
@@ -70,7 +70,7 @@ def enhance_live(config: EnhancerConfig, source: BinaryIO, sink: BinaryIO) -> Li
     blocks = _blocks(source, rate, engine.hop_length, config.name)
     sink.write(wav_header(rate))
     sink.flush()
-    stream, share = engine.open(), np.float32(config.noisy_share)
+    stream, share = engine.open(), config.noisy_share
     waiting, num_samples, work, slowest = np.zeros(0, np.float32), 0, 0.0, 0.0
     for noisy_N in blocks:
         started = time.perf_counter()
@@ -84,9 +84,9 @@ def enhance_live(config: EnhancerConfig, source: BinaryIO, sink: BinaryIO) -> Li
     return LiveReport(seconds, engine.latency_samples / rate, engine.hop_length / rate, slowest, factor)
 
 
-def _send(sink: BinaryIO, ready_N: FloatArray, noisy_N: FloatArray, share: np.float32) -> FloatArray:
+def _send(sink: BinaryIO, ready_N: FloatArray, noisy_N: FloatArray, share: float) -> FloatArray:
     """Write what is ready, with its share of the noisy signal; returns the noisy samples that still wait."""
-    out_N = ready_N + share * (noisy_N[: len(ready_N)] - ready_N)
+    out_N = mixed_back(ready_N, noisy_N[: len(ready_N)], share)
     sink.write(to_pcm16(out_N).tobytes())
     sink.flush()
     return noisy_N[len(ready_N) :]
