@@ -65,6 +65,12 @@ def test_controls_have_as_many_parameters_at_work_as_sparse_merit(name: str) -> 
         assert active == pytest.approx(reference[task], rel=0.006)  # a router more or less is 0.6 %
 
 
+def test_the_paper_size_control_has_as_many_parameters_at_work_as_its_comment_says() -> None:
+    mlp = load_recipe(TrainRecipe, find_recipe("train", "naive_mtl_paper"), flags={"model": {"task_mlp_hidden": 53261}})
+    sparse, naive = (cost_of(recipe.model, WAVLM_LARGE, num_classes=4) for recipe in (load("sparse_merit_paper"), mlp))
+    assert naive.active_parameters == pytest.approx(sparse.active_parameters, rel=1e-5)
+
+
 def test_the_released_recipe_is_the_papers_model_with_the_releases_choices() -> None:
     recipe = load("sparse_merit_released")
     assert num_parameters(recipe) + WAVLM_LARGE_PARAMETERS == 648_979_091
