@@ -34,7 +34,7 @@ def _fit(experts: Sequence[nn.Module] | nn.ModuleList, rows_UX: Tensor) -> bool:
 
 
 def grouped_experts(experts: Sequence[nn.Module] | nn.ModuleList, rows_UX: Tensor, rows_E: Tensor) -> Tensor:
-    """Outputs (U, D) of Linear, ReLU, Linear experts.
+    """Outputs (U, D) of Linear, ReLU, Linear experts; one without a row is left out, and gets no gradient.
 
     Args:
         experts: E of them, of one size.
@@ -42,11 +42,13 @@ def grouped_experts(experts: Sequence[nn.Module] | nn.ModuleList, rows_UX: Tenso
         rows_E: Rows of each; none is fine.
     """
     dtype = compute_dtype(rows_UX)
-    expert_U = torch.arange(len(rows_E), device=rows_E.device).repeat_interleave(rows_E, output_size=len(rows_UX))
-    ends_E = rows_E.cumsum(0).to(torch.int32)
+    used = [(expert, rows) for expert, rows in zip(experts, rows_E.tolist(), strict=True) if rows]
+    counts_E = torch.tensor([rows for _, rows in used], device=rows_UX.device)
+    expert_U = torch.arange(len(used), device=rows_UX.device).repeat_interleave(counts_E, output_size=len(rows_UX))
+    ends_E = counts_E.cumsum(0).to(torch.int32)
     with torch.autocast(rows_UX.device.type, enabled=False):
-        hidden_UH = _grouped_linear([expert[0] for expert in experts], rows_UX.to(dtype), ends_E, expert_U)  # type: ignore[index]
-        return _grouped_linear([expert[2] for expert in experts], hidden_UH.relu(), ends_E, expert_U)  # type: ignore[index]
+        hidden_UH = _grouped_linear([expert[0] for expert, _ in used], rows_UX.to(dtype), ends_E, expert_U)  # type: ignore[index]
+        return _grouped_linear([expert[2] for expert, _ in used], hidden_UH.relu(), ends_E, expert_U)  # type: ignore[index]
 
 
 def _grouped_linear(layers: Sequence[nn.Linear], rows_UX: Tensor, ends_E: Tensor, expert_U: Tensor) -> Tensor:

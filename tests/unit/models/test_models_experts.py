@@ -195,6 +195,13 @@ def test_grouped_products_equal_the_loop(rows: list[int], dtype: torch.dtype, to
         assert (grouped - looped).abs().max() <= tolerance * max(looped.abs().max(), 1.0)
 
 
+def test_an_expert_without_a_row_gets_no_gradient_from_grouped_products_either() -> None:
+    pool = ExpertPool((Expert(16, 24, 8) for _ in range(3)), out_dim=8)
+    weights = torch.randn(9, 8, generator=torch.Generator().manual_seed(0))  # grouped products want strides
+    (grouped_experts(pool.experts, torch.randn(9, 16), torch.tensor([4, 0, 5])) * weights).sum().backward()
+    assert [expert[0].weight.grad is None for expert in pool.experts] == [False, True, False]
+
+
 def test_grouped_products_compute_in_autocasts_type() -> None:
     torch.manual_seed(3)
     pool = ExpertPool((Expert(16, 24, 8) for _ in range(2)), out_dim=8)
