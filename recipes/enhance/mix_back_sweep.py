@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from sweeping.recipe import ENHANCED, NOISY, SweepRecipe
+from sweeping.recipe import ENHANCED, SweepRecipe
 from sweeping.sweep import SweepSummary, run_sweep
 
 from merit_cli.config.load import load_recipe
@@ -47,8 +47,9 @@ def show(recipe: SweepRecipe, summary: SweepSummary, typed: argparse.Namespace) 
     print(table_to_markdown(read_report(typed.output).tables[0]))
     print("\n".join(summary.sentences))
     print(f"report: {summary.report}")
-    if summary.chosen == NOISY:
-        print(f"next:   leave {recipe.enhancer.name} out")
+    if summary.helps != "ahead":
+        why = f"against noisy, mix-back {summary.chosen:g} is {summary.helps}" if summary.helps else "dev chose noisy"
+        print(f"next:   leave {recipe.enhancer.name} out: {why}")
         return
     share = "" if summary.chosen == ENHANCED else f" --mix-back {summary.chosen:g}"
     print(f"next:   merit enhance {' '.join(typed.data)} --enhancer {typed.enhancer or recipe.enhancer.name}{share}")

@@ -388,3 +388,29 @@ def test_a_classifier_that_was_trained_on_a_patient_of_dev_is_refused(
         sweep("sweeping.sweep").run_sweep(
             recipe, [breath[0]], tmp_path / "breath", output=tmp_path / "sweep", machine=Machine()
         )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "helps", "advice"),
+    [
+        (0.3, "ahead", "merit enhance mix --enhancer gtcrn --mix-back 0.3"),
+        (0.0, "ahead", "merit enhance mix --enhancer gtcrn"),
+        (0.3, "not distinguishable", "leave mmse-lsa out: against noisy, mix-back 0.3 is not distinguishable"),
+        (1.0, "", "leave mmse-lsa out: dev chose noisy"),
+    ],
+)
+def test_the_enhancer_is_advised_only_where_test_says_that_it_helps(
+    sweep: Any,
+    corpus: Path,
+    listener: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    chosen: float,
+    helps: str,
+    advice: str,
+) -> None:
+    summary = replace(run(sweep, corpus, listener, tmp_path / "sweep"), chosen=chosen, helps=helps)
+    script = sweep("mix_back_sweep")
+    typed = script.parse(["mix", "-m", "ser", "-e", "gtcrn", "-o", str(tmp_path / "sweep")])
+    script.show(recipe_of(sweep), summary, typed)
+    assert capsys.readouterr().out.splitlines()[-1] == f"next:   {advice}"

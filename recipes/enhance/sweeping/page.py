@@ -58,15 +58,13 @@ def sweep_report(
 
 def sentences(recipe: SweepRecipe, chosen: float, dev: Scored, test: Scored) -> tuple[str, ...]:
     """The choice, what it was chosen from, and a verdict for each contrast of test."""
-    metric = recipe.spec.name
-
-    def three(scored: Scored) -> str:
-        ends = {"noisy": NOISY, "enhanced alone": ENHANCED}
-        return ", ".join(f"{name} {scored.intervals[ratio].mean:.3f}" for name, ratio in ends.items())
-
+    ends = {"noisy": NOISY, "enhanced alone": ENHANCED}
+    listed = ", ".join(f"{name} {dev.intervals[ratio].mean:.3f}" for name, ratio in ends.items())
+    contrast = dev.against(chosen, NOISY)
+    paired = "" if contrast is None else f"; minus noisy {_signed(contrast.comparison.difference)}"
     choice = (
-        f"Chosen on {recipe.dev}: {name_of(chosen, recipe)}, {metric} {dev.intervals[chosen].mean:.3f} "
-        f"({three(dev)}); the best of {len(dev.intervals)} looks higher there than it is."
+        f"Chosen on {recipe.dev}: {name_of(chosen, recipe)}, {recipe.spec.name} {dev.intervals[chosen].mean:.3f} "
+        f"({listed}{paired}); the best of {len(dev.intervals)} looks higher there than it is."
     )
     return (choice, *(_verdict(one, recipe, test) for one in test.contrasts))
 
@@ -83,17 +81,16 @@ def name_of(ratio: float, recipe: SweepRecipe) -> str:
 
 
 def _verdict(one: Contrast, recipe: SweepRecipe, test: Scored) -> str:
-    difference = one.comparison.difference
     names = (name_of(one.first, recipe), name_of(one.second, recipe))
-    interval = "" if difference.low is None or difference.high is None else _ends(difference.low, difference.high)
     return (
-        f"On {recipe.test}, {names[0]} minus {names[1]}: {difference.mean:+.3f}{interval} {recipe.spec.name}, "
+        f"On {recipe.test}, {names[0]} minus {names[1]}: {_signed(one.comparison.difference)} {recipe.spec.name}, "
         f"p {one.adjusted_p:.3g}: {one.verdict} ({test.num_scored} utterances, {test.num_speakers} speakers)."
     )
 
 
-def _ends(low: float, high: float) -> str:
-    return f" [{low:+.3f}, {high:+.3f}]"
+def _signed(difference: Interval) -> str:
+    ends = "" if difference.low is None else f" [{difference.low:+.3f}, {difference.high:+.3f}]"
+    return f"{difference.mean:+.3f}{ends}"
 
 
 def _test_table(recipe: SweepRecipe, listener: Listener, chosen: float, test: Scored) -> Table:

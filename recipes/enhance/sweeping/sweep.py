@@ -32,6 +32,7 @@ class SweepSummary:
         chosen: Share of the noisy signal that dev chose.
         dev: Ratio, as text, to dev score.
         test: Ratio, as text, to test score.
+        helps: Verdict on the choice against the recording as it is; empty where that was chosen.
         sentences: The choice and the verdicts.
         failed: Items at a ratio that could not be used.
         report: Path of the page.
@@ -40,6 +41,7 @@ class SweepSummary:
     chosen: float
     dev: dict[str, float]
     test: dict[str, float]
+    helps: str
     sentences: tuple[str, ...]
     failed: int
     report: str
@@ -154,10 +156,12 @@ def _report(
     provenance = {"run": run.fingerprint, "model": str(listener.folder), "seed": str(recipe.seed)}
     report = sweep_report(recipe, listener, found, notes=notes, provenance=provenance)
     page = write_report(report, run.path)
+    contrast = test.against(chosen, NOISY)
     return SweepSummary(
         chosen=chosen,
         dev={f"{ratio:g}": one.mean for ratio, one in dev.intervals.items()},
         test={f"{ratio:g}": one.mean for ratio, one in test.intervals.items()},
+        helps="" if contrast is None else contrast.verdict,
         sentences=sentences(recipe, chosen, dev, test),
         failed=failed,
         report=str(page),
