@@ -30,13 +30,15 @@ def bundled_recipes(folder: str = "") -> list[Path]:
 def find_recipe(kind: str, name: str | Path | None) -> Path | None:
     """The recipe file that ``name`` means: a path, or a bundled recipe of ``kind`` without its suffix.
 
+    A folder is no recipe, so that ``-o ser`` does not take the name from ``--recipe ser`` of the next call.
+
     Raises:
         NoInput: It is neither; the nearest bundled name is given.
     """
     if name is None:
         return None
     path = Path(name)
-    if path.exists():
+    if path.exists() and not path.is_dir():
         return path
     known = {recipe.stem: recipe for recipe in bundled_recipes(kind)}
     if str(name) in known:
