@@ -84,7 +84,7 @@ def _verdict(one: Contrast, recipe: SweepRecipe, test: Scored) -> str:
     names = (name_of(one.first, recipe), name_of(one.second, recipe))
     return (
         f"On {recipe.test}, {names[0]} minus {names[1]}: {_signed(one.comparison.difference)} {recipe.spec.name}, "
-        f"p {one.adjusted_p:.3g}: {one.verdict} ({test.num_scored} utterances, {test.num_speakers} speakers)."
+        f"p {one.adjusted_p:.3g}: {one.verdict} ({test.num_scored} utterances, {_speakers(test)})."
     )
 
 
@@ -102,10 +102,11 @@ def _test_table(recipe: SweepRecipe, listener: Listener, chosen: float, test: Sc
         facts: tuple[Entry, ...] = ("", "", "") if contrast is None else _facts(contrast, test)
         name = name_of(ratio, recipe) + (", chosen" if ratio == chosen else "")
         rows.append((name, _cell(test.intervals[ratio], test), *facts))
+    units = "whole speakers" if test.num_speakers > 1 else "utterances"
     caption = (
         f"{recipe.test} split, classes {', '.join(listener.labels)}; {_basis(test)}. Differences are paired on the "
-        "same utterances; p exchanges whole speakers, adjusted by Holm; a mark needs interval and p; detectable: the "
-        "true difference seen with power .8."
+        f"same utterances; p exchanges {units}, adjusted by Holm; a mark needs interval and p; detectable: the true "
+        "difference seen with power .8."
     )
     strong = tuple(index for index, ratio in enumerate(sorted(test.intervals, reverse=True)) if ratio == chosen)
     return Table(f"Test: {recipe.enhancer.name}", caption, (*heads, *others), tuple(rows), strong)
@@ -140,8 +141,12 @@ def _dev_table(recipe: SweepRecipe, listener: Listener, chosen: float, dev: Scor
 
 def _basis(scored: Scored) -> str:
     some = next(iter(scored.intervals.values()))
-    basis = f"95 % intervals: {some.method}, {scored.num_speakers} speakers"
+    basis = f"95 % intervals: {some.method}, {_speakers(scored)}"
     return f"{basis}; {some.note}" if some.note else basis
+
+
+def _speakers(scored: Scored) -> str:
+    return {0: "speakers unknown", 1: "1 speaker"}.get(scored.num_speakers, f"{scored.num_speakers} speakers")
 
 
 def _cell(interval: Interval, scored: Scored, *, mark: str = "") -> Cell:
