@@ -30,6 +30,12 @@ def train(
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the resolved recipe as YAML, and exit.")
     ] = False,
+    strict_routing: Annotated[
+        bool,
+        typer.Option(
+            "--strict-routing", help="End with exit code 4 where an expert gets under 1 % of the frames of an epoch."
+        ),
+    ] = False,
     cache_dir: Annotated[
         Path | None,
         typer.Option(
@@ -98,7 +104,15 @@ def train(
         source = Path(data) if data else default_data(machine)
     if not data and resume is None:
         typer.echo(f"input: the newest finished mix, {source}", err=as_json)
-    run, summary = run_train(chosen, source, output=output, machine=machine, allow_leak=allow_leak, cache_dir=cache_dir)
+    run, summary = run_train(
+        chosen,
+        source,
+        output=output,
+        machine=machine,
+        allow_leak=allow_leak,
+        cache_dir=cache_dir,
+        strict_routing=strict_routing,
+    )
     if as_json:
         print_json(
             {"run": summary.run, "epochs": summary.epochs, "best": dict(summary.best), "metrics": dict(summary.metrics)}

@@ -9,18 +9,20 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from dataclasses import replace
+from typing import Literal, NamedTuple, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
-from merit_cli.carriers import LossTerms, MultiTaskOutput
+from merit_cli.carriers import LossTerms, MultiTaskOutput, SpeechBatch
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.losses.emotion import weighted_cross_entropy_sum
 from merit_cli.losses.enhancement import EnhancementTerms, enhancement_sums, weighted
 from merit_cli.losses.load_balance import BalanceOver, RouterSums, add_router_sums, balance_loss, router_sums, z_loss
 from merit_cli.losses.spectral import MaskedSum
+from merit_cli.losses.weighting import FixedWeighting, Weighting
 
 
 class ObjectiveConfig(FrozenConfig):
@@ -30,6 +32,8 @@ class ObjectiveConfig(FrozenConfig):
         enhancement: What the enhancement term is made of.
         enhancement_weight: Of that term, against 1 for emotion.
         emotion_weight: Of the cross-entropy.
+        weighting: How the two weighted losses become one step: ``fixed``, ``uncertainty``, ``gradnorm``,
+            ``pcgrad`` or ``cagrad``, or one of them with its parameters. Balance and z-loss are added as they are.
         balance_weight: Switch loss, alpha.
         balance_over: Each router by itself, or both together.
         router_z_weight: Of the routers' z-loss.
@@ -39,10 +43,31 @@ class ObjectiveConfig(FrozenConfig):
     enhancement: EnhancementTerms = EnhancementTerms()
     enhancement_weight: float = Field(default=1.0, ge=0.0)
     emotion_weight: float = Field(default=1.0, ge=0.0)
+    weighting: Weighting = FixedWeighting()
     balance_weight: float = Field(default=0.01, ge=0.0)
     balance_over: BalanceOver = "per_router"
     router_z_weight: float = Field(default=1e-3, ge=0.0)
     class_weighting: Literal["inverse_frequency", "none"] = "inverse_frequency"
+
+    @model_validator(mode="after")
+    def _losses_are_positive(self) -> Self:
+        name, terms = self.weighting.name, self.enhancement
+        if name in ("uncertainty", "gradnorm") and (terms.si_sdr or terms.snr):
+            raise ValueError(f"weighting {name} needs losses that cannot fall below 0: leave out si_sdr and snr")
+        if name != "fixed" and not (self.enhancement_weight and self.emotion_weight):
+            raise ValueError(f"weighting {name} needs both tasks: give both a weight over 0")
+        return self
+
+    def task_losses(self, terms: LossTerms) -> dict[str, Tensor]:
+        """Each task's loss with its weight."""
+        return {
+            "enhancement": self.enhancement_weight * terms.enhancement,
+            "emotion": self.emotion_weight * terms.emotion,
+        }
+
+    def router_loss(self, terms: LossTerms) -> Tensor:
+        """Balance and z-loss with their weights."""
+        return self.balance_weight * terms.load_balance + self.router_z_weight * terms.router_z
 
 
 class ObjectiveSums(NamedTuple):
@@ -78,6 +103,20 @@ def objective_sums(
         emotion = weighted_cross_entropy_sum(output.emotion_logits_BC, emotion_B, class_weight_C)
     routers = {task: router_sums(routing) for task, routing in output.routing.items()}
     return ObjectiveSums(enhancement, emotion, routers)
+
+
+def batch_sums(
+    output: MultiTaskOutput, batch: SpeechBatch, config: ObjectiveConfig, class_weight_C: Tensor | None
+) -> ObjectiveSums:
+    """`objective_sums` of a batch in model scale."""
+    return objective_sums(
+        output,
+        lengths_B=batch.lengths_B,
+        clean_BN=batch.clean_BN,
+        emotion_B=batch.emotion_B,
+        class_weight_C=class_weight_C,
+        terms=config.enhancement,
+    )
 
 
 def add_objective_sums(*parts: ObjectiveSums) -> ObjectiveSums:
@@ -120,9 +159,9 @@ def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: Objective
     emotion = _mean(part.emotion, whole.emotion, zero)
     balance = balance_loss(part.routers, whole.routers, over=config.balance_over) if part.routers else zero
     router_z = z_loss(part.routers, whole.routers) if part.routers else zero
-    total = config.enhancement_weight * enhancement + config.emotion_weight * emotion
-    total = total + config.balance_weight * balance + config.router_z_weight * router_z
-    return LossTerms(total=total, enhancement=enhancement, emotion=emotion, load_balance=balance, router_z=router_z)
+    terms = LossTerms(total=zero, enhancement=enhancement, emotion=emotion, load_balance=balance, router_z=router_z)
+    losses = config.task_losses(terms)
+    return replace(terms, total=losses["enhancement"] + losses["emotion"] + config.router_loss(terms))
 
 
 def _mean(part: MaskedSum | None, whole: MaskedSum | None, zero: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from merit_cli.losses.adversarial import (
 )
 from merit_cli.metrics.isolated import IsolatedScorer
 from merit_cli.models.metric_discriminator import MetricDiscriminatorConfig
-from merit_cli.training.resume import WholeCheckpointer, load_state, load_weights, save_state, save_weights
+from merit_cli.training.resume import WholeCheckpointer, load_weights, save_weights
 
 SAMPLE_RATE = 16_000
 
@@ -71,12 +71,7 @@ class Adversary:
             custom_save_hook=lambda item, path: save_weights(item, Path(path)),
             custom_load_hook=lambda item, path, end_of_epoch: load_weights(item, Path(path)),
         )
-        checkpointer.add_recoverable(
-            "adversary_state",
-            self,
-            custom_save_hook=lambda one, path: save_state(one.state(), path),
-            custom_load_hook=lambda one, path, end_of_epoch: one.restore(load_state(path)),
-        )
+        checkpointer.add_state("adversary_state", self, self.state, self.restore)
 
     def state(self) -> dict[str, Any]:
         """Optimiser and count, as plain data and tensors."""

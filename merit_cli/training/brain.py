@@ -7,7 +7,6 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,25 @@ from merit_cli.data.fresh_mixtures import draw_epoch
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.errors import Preempted
 from merit_cli.io.jsonl import LineWriter
-from merit_cli.losses.objective import ObjectiveSums, loss_terms, objective_sums
+from merit_cli.losses.objective import ObjectiveSums, batch_sums, loss_terms
 from merit_cli.training.adversary import Adversary
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
-from merit_cli.training.epoch_record import EpochRecord, rounded, values_of
-from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms, task_conflict
+from merit_cli.training.epoch_record import EpochRecord, rounded, step_facts, values_of
+from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms
 from merit_cli.training.optim import make_optimiser, rate_factor, set_rate, trainable_parameters
 from merit_cli.training.resume import (
     StopRequest,
     keep_first_lines,
-    load_state,
     make_checkpointer,
     random_states,
     restore_random_states,
-    save_state,
 )
+from merit_cli.training.routing_checks import check_routers
+from merit_cli.training.routing_usage import RoutingUsage, batch_snr_db
 from merit_cli.training.settings import FitSettings
+from merit_cli.training.task_balance import TaskBalance
 from merit_cli.training.whole_batch import sums_of_all
 from merit_cli.workers import Progress
 
@@ -88,12 +88,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.record = EpochRecord()
         self.dev = DevRecord()
         self.average = WeightAverage(self.modules, settings.optimiser.average_decay)
-        self.checkpointer.add_recoverable(
-            "progress",
-            self,
-            custom_save_hook=lambda brain, path: save_state(brain.progress_state(), path),
-            custom_load_hook=lambda brain, path, end_of_epoch: brain.restore_progress(load_state(path)),
-        )
+        self.checkpointer.add_state("progress", self, self.progress_state, self.restore_progress)
         self.adversary = None if settings.adversary is None else Adversary(settings.adversary, self.device)
         if self.adversary is not None:
             self.adversary.register(self.checkpointer)
@@ -101,14 +96,16 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.started = time.perf_counter()
 
     def progress_state(self) -> dict[str, Any]:
-        """Epoch record, random states and averaged weights, as plain data and tensors."""
-        return {"record": self.record.to_state(), "random": random_states(), "average": self.average.state()}
+        """Epoch record, random states, averaged weights and task weights, as plain data and tensors."""
+        plain = {"record": self.record.to_state(), "random": random_states(), "average": self.average.state()}
+        return {**plain, "balance": self.balance.state()}
 
     def restore_progress(self, state: dict[str, Any]) -> None:
         """Put back what `progress_state` gave."""
         self.record = EpochRecord.from_state(state["record"])
         restore_random_states(state["random"])
         self.average.restore(state["average"])
+        self.balance.restore(state["balance"])
 
     def run(self, train: DataLoader[EffectiveBatch], dev: DataLoader[SpeechBatch]) -> EpochRecord:
         """Fit from the last checkpoint, or from the start; returns the record with the dev history."""
@@ -119,23 +116,24 @@ class MeritBrain(Brain):  # type: ignore[misc]
         return self.record
 
     def init_optimizers(self) -> None:
-        """One AdamW over both modules."""
+        """One AdamW over both modules, and the weighting of the tasks."""
+        trained = {name: one for name, one in self.modules.named_parameters() if one.requires_grad}
+        self.balance = TaskBalance(self.settings.objective, trained, self.scaler)
         self.optimizer = make_optimiser(self.modules["backbone"], self.modules["model"], self.settings.optimiser)
         self.optimizers_dict = {"optimizer": self.optimizer}
-        self.checkpointer.add_recoverable(
-            "optimizer",
-            self.optimizer,
-            custom_save_hook=lambda optimiser, path: save_state(optimiser.state_dict(), path),
-            custom_load_hook=lambda optimiser, path, end_of_epoch: optimiser.load_state_dict(load_state(path)),
-        )
+        state, restore = self.optimizer.state_dict, self.optimizer.load_state_dict
+        self.checkpointer.add_state("optimizer", self.optimizer, state, restore)
 
     def on_fit_start(self) -> None:
         """Load the last checkpoint and drop what was logged after it."""
         self._compile()
         self.init_optimizers()
-        if self.checkpointer.recover_last() and self.step > 0:  # within an epoch
-            state = self.train_sampler.state(epoch=self.record.epoch, batches_done=self.record.batches_done)
-            self.train_sampler.restore(state)
+        if self.checkpointer.recover_last():
+            if self.step > 0:  # within an epoch
+                state = self.train_sampler.state(epoch=self.record.epoch, batches_done=self.record.batches_done)
+                self.train_sampler.restore(state)
+            else:
+                self._check_routers()
         keep_first_lines(self.folder / "metrics.jsonl", self.record.lines_written)
 
     def on_stage_start(self, stage: Any, epoch: int | None = None) -> None:
@@ -165,14 +163,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
 
     def compute_objectives(self, predictions: MultiTaskOutput, batch: SpeechBatch, stage: Any) -> ObjectiveSums:
         """Unnormalised loss terms; `fit_batch` takes their means over the effective batch."""
-        return objective_sums(
-            predictions,
-            lengths_B=batch.lengths_B,
-            clean_BN=batch.clean_BN,
-            emotion_B=batch.emotion_B,
-            class_weight_C=self.class_weight_C,
-            terms=self.settings.objective.enhancement,
-        )
+        return batch_sums(predictions, batch, self.settings.objective, self.class_weight_C)
 
     def fit_batch(self, batch: EffectiveBatch) -> Tensor:
         """One optimiser step; returns the loss.
@@ -190,26 +181,29 @@ class MeritBrain(Brain):  # type: ignore[misc]
         if len(parts) > 1:
             whole = sums_of_all(parts, self._train_sums, modules=self.modules, device=self.device)
         values: dict[str, float] = {}
-        for number, part in enumerate(parts):
+        self.balance.start(is_measured=is_logged)
+        self.usage = RoutingUsage()
+        for part in parts:
             with self.training_ctx:
                 output = self.compute_forward(part, Stage.TRAIN)
             sums = self.compute_objectives(output, part, Stage.TRAIN)
-            terms = loss_terms(sums, self.settings.objective, whole=whole)
-            if self.adversary is not None:
-                judged = self.adversary.generator_term(output, part, num_items=num_items)
-                terms = replace(terms, total=terms.total + judged)
+            adversary = self.adversary
+            judged = None if adversary is None else adversary.generator_term(output, part, num_items=num_items)
+            terms = self.balance.backward(loss_terms(sums, self.settings.objective, whole=whole), judged)
             self._check_finite(float(terms.total.detach()), "loss")
-            if is_logged and number == 0:
-                self.record.add_conflict(task_conflict(terms, trainable_parameters(self.optimizer)))
-            self.scaler.scale(terms.total).backward()
-            self.record.routing.add(output.routing)
+            self.usage.add(output.routing, batch_snr_db(part))
             values = {name: values.get(name, 0.0) + value for name, value in values_of(terms).items()}
+        report = self.balance.finish()
+        self.record.add_gradients(report)
         norm = self._step_optimiser()
+        self.record.routing.merge(self.usage)
         values |= {} if self.adversary is None else self.adversary.learn()
         self.record.add_terms(values)
         if is_logged:
             rate = self.settings.optimiser.learning_rate * factor
-            self._log({"kind": "step", **self._where(), "loss": values, "gradient_norm": norm, "learning_rate": rate})
+            facts = {"loss": values, "gradient_norm": norm, "learning_rate": rate}
+            facts |= step_facts(report, self.usage, self.balance.to_line())
+            self._log({"kind": "step", **self._where(), **facts})
         self.progress("train", self.optimizer_step, num_steps)
         return torch.tensor(values["total"])
 
@@ -220,7 +214,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         norm = gradient_norm(parameters)
         if not self.scaler.is_enabled():  # the scaler skips such a step by itself
             self._check_finite(norm, "gradient")
-        self.record.routing.add_gradient_norms(router_gradient_norms(self.modules["model"]))
+        self.usage.add_gradient_norms(router_gradient_norms(self.modules["model"]))
         if self.settings.optimiser.clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, self.settings.optimiser.clip_norm)
         self.scaler.step(self.optimizer)
@@ -264,6 +258,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
         keep_candidates(self.folder, self.modules, self.record.scores())
         self.average.swap()
         self.checkpointer.save_step(self.optimizer_step, end_of_epoch=True)
+        self._check_routers()
         if self.stop.wanted and self.record.epoch < self.settings.epochs:
             self._raise_preempted()
 
@@ -290,6 +285,9 @@ class MeritBrain(Brain):  # type: ignore[misc]
             place=str(self.folder),
             hint="the same command goes on from here",
         )
+
+    def _check_routers(self) -> None:
+        check_routers(self.record, self.modules["model"], strict=self.settings.strict_routing, run=self.folder)
 
     def _where(self) -> dict[str, int]:
         return {"epoch": self.record.epoch, "step": self.optimizer_step}

@@ -12,7 +12,7 @@ import torch
 
 from merit_cli.carriers import NO_LABEL, MultiTaskOutput, SpeechBatch
 from merit_cli.errors import BadData
-from merit_cli.losses.objective import ObjectiveConfig, ObjectiveSums, add_objective_sums, loss_terms, objective_sums
+from merit_cli.losses.objective import ObjectiveConfig, ObjectiveSums, add_objective_sums, batch_sums, loss_terms
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -53,15 +53,7 @@ class DevRecord:
         class_weight_C: torch.Tensor | None,
     ) -> None:
         """Take in one batch."""
-        part = objective_sums(
-            output,
-            lengths_B=batch.lengths_B,
-            clean_BN=batch.clean_BN,
-            emotion_B=batch.emotion_B,
-            class_weight_C=class_weight_C,
-            terms=objective.enhancement,
-        )
-        self.sums.append(add_objective_sums(part))
+        self.sums.append(add_objective_sums(batch_sums(output, batch, objective, class_weight_C)))
         if output.emotion_logits_BC is not None and batch.emotion_B is not None:
             has_label_B = batch.emotion_B != NO_LABEL
             self.truth += batch.emotion_B[has_label_B].tolist()

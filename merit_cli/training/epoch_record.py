@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from merit_cli.carriers import LossTerms
-from merit_cli.training.gradients import TaskConflict
 from merit_cli.training.routing_usage import RoutingUsage
 from merit_cli.training.selection import EpochScore
+from merit_cli.training.task_gradients import TASKS, GradientReport
 
 TERMS = ("total", "enhancement", "emotion", "load_balance", "router_z")
 _DIGITS = 7
@@ -24,6 +24,8 @@ class EpochRecord:
         conflict_cosine: Sum of the measured cosines between the tasks' gradients.
         conflict_shared: Sum of the shares of parameters that both tasks reach.
         conflicts: How often these were measured.
+        group_cosines: Group of layers to the sum of its cosines, and to how often it had one.
+        router_reach: Task to the largest norm of its loss's gradient on the routers, where that was measured.
         routing: Use of the experts.
         lines_written: Lines of metrics.jsonl.
         history: Dev metrics of the finished epochs.
@@ -35,6 +37,8 @@ class EpochRecord:
     conflict_cosine: float = 0.0
     conflict_shared: float = 0.0
     conflicts: int = 0
+    group_cosines: dict[str, list[float]] = field(default_factory=dict)
+    router_reach: dict[str, float] = field(default_factory=dict)
     routing: RoutingUsage = field(default_factory=RoutingUsage)
     lines_written: int = 0
     history: list[tuple[int, dict[str, float]]] = field(default_factory=list)
@@ -49,12 +53,21 @@ class EpochRecord:
         for name, value in terms.items():
             self.terms[name] = self.terms.get(name, 0.0) + value
 
-    def add_conflict(self, conflict: TaskConflict | None) -> None:
-        """Take in a measurement of how the tasks' gradients meet; None for a model with one task."""
-        if conflict is not None:
-            self.conflicts += 1
-            self.conflict_cosine += conflict.cosine
-            self.conflict_shared += conflict.shared_fraction
+    def add_gradients(self, report: GradientReport | None) -> None:
+        """Take in a measurement of how the tasks' gradients meet; None for a step without one."""
+        if report is None:
+            return
+        self.conflicts += 1
+        self.conflict_cosine += report.whole.cosine or 0.0
+        self.conflict_shared += report.shared_fraction
+        for name, meeting in report.groups.items():
+            if meeting.cosine is not None:
+                total, count = self.group_cosines.get(name, [0.0, 0.0])
+                self.group_cosines[name] = [total + meeting.cosine, count + 1.0]
+        if "routers" in report.groups:
+            squares = (report.groups["routers"].enhancement, report.groups["routers"].emotion)
+            for task, square in zip(TASKS, squares, strict=True):
+                self.router_reach[task] = max(self.router_reach.get(task, 0.0), square**0.5)
 
     def scores(self) -> list[EpochScore]:
         """Dev metrics of the finished epochs."""
@@ -67,6 +80,7 @@ class EpochRecord:
         if self.conflicts:
             line["gradient_cosine"] = self.conflict_cosine / self.conflicts
             line["shared_gradient_fraction"] = self.conflict_shared / self.conflicts
+            line["group_cosines"] = {name: total / count for name, (total, count) in self.group_cosines.items()}
         routing = self.routing.summary()
         return {**line, "routing": routing} if routing else line
 
@@ -81,6 +95,22 @@ class EpochRecord:
         values["routing"] = RoutingUsage(**values["routing"])
         values["history"] = [(epoch, metrics) for epoch, metrics in values["history"]]
         return cls(**values)
+
+
+def step_facts(report: GradientReport | None, usage: RoutingUsage, weights: Mapping[str, float]) -> dict[str, Any]:
+    """What a step's line says beside its losses, as JSON data; nothing of what there was none.
+
+    Args:
+        report: How the tasks' gradients met.
+        usage: Of the experts in the step.
+        weights: Of the tasks, where they are not fixed.
+    """
+    facts = {
+        "gradients": {} if report is None else report.to_line(),
+        "task_weights": dict(weights),
+        "routing": usage.summary(),
+    }
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def values_of(terms: LossTerms) -> dict[str, float]:

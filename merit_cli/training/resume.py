@@ -10,7 +10,7 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -60,6 +60,22 @@ class WholeCheckpointer(Checkpointer):  # type: ignore[misc]
         for old in final.glob("CKPT+*"):
             if old != place:
                 shutil.rmtree(old, ignore_errors=True)
+
+    def add_state(self, name: str, item: object, state: Callable[[], Any], restore: Callable[[Any], None]) -> None:
+        """Make plain data and tensors part of every checkpoint.
+
+        Args:
+            name: Of the file.
+            item: Whose state it is.
+            state: Gives the data.
+            restore: Takes the data that was loaded.
+        """
+        self.add_recoverable(
+            name,
+            item,
+            custom_save_hook=lambda _, path: save_state(state(), path),
+            custom_load_hook=lambda _, path, end_of_epoch: restore(load_state(path)),
+        )
 
     def recover_last(self) -> bool:
         """Load the newest checkpoint; False where there is none."""

@@ -1,24 +1,30 @@
-"""How the routers used the experts over an epoch.
+"""How the routers used the experts over a step or an epoch.
 
-Shape suffixes: B batch, T frames, E experts, K chosen.
+Shape suffixes: B batch, N samples, T frames, M valid frames, E experts, K chosen, R ranges of SNR, S tasks.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.nn.functional as nnf
+from torch import Tensor
 
-from merit_cli.carriers import Routing
+from merit_cli.carriers import Routing, SpeechBatch
+from merit_cli.losses.spectrum import sample_mask
 
 COLLAPSE_SHARE = 0.01
 """An expert with less than this share of the frames, over all tasks and a whole epoch, is collapsed."""
+SNRS_DB = tuple(range(-20, 45, 5))
+"""Middles of the ranges by which use is counted; the first and the last take all that lies beyond."""
+SMALLEST_POWER = 1e-12
 
 
 @dataclass
 class RoutingUsage:
-    """Sums over the frames of an epoch; plain numbers, so that a checkpoint can hold them.
+    """Sums over frames; plain numbers, so that a checkpoint can hold them.
 
     Args:
         counts: Task to how often each expert was chosen.
@@ -28,6 +34,7 @@ class RoutingUsage:
         union: Sum over frames of the number of experts that any task chose.
         gradient_norms: Task to the sum over steps of its router's gradient norm.
         steps: Steps in ``gradient_norms``.
+        by_snr: Middle of an SNR range, as text, to task to how often each expert was chosen there.
     """
 
     counts: dict[str, list[int]] = field(default_factory=dict)
@@ -37,28 +44,68 @@ class RoutingUsage:
     union: int = 0
     gradient_norms: dict[str, float] = field(default_factory=dict)
     steps: int = 0
+    by_snr: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
     @torch.no_grad()
-    def add(self, routing: Mapping[str, Routing]) -> None:
-        """Take in the routing of one batch."""
+    def add(self, routing: Mapping[str, Routing], snr_db_B: Tensor | None = None) -> None:
+        """Take in the routing of one batch.
+
+        Args:
+            routing: Of every task, over the same frames.
+            snr_db_B: Of each utterance; None counts nothing by SNR.
+        """
         if not routing:
             return
-        chosen = []
-        for task, route in routing.items():
-            valid_BT = route.valid_BT
+        num_ranges = 1 if snr_db_B is None else len(SNRS_DB)
+        chosen, counts, entropies = [], [], []
+        for route in routing.values():
+            chosen_MK = route.chosen_BTK[route.valid_BT]
             num_experts = route.logits_BTE.shape[-1]
-            chosen_MK = route.chosen_BTK[valid_BT]
-            counts = torch.bincount(chosen_MK.flatten(), minlength=num_experts).tolist()
-            before = self.counts.get(task, [0] * num_experts)
-            self.counts[task] = [old + new for old, new in zip(before, counts, strict=True)]
-            probability_ME = route.probabilities_BTE[valid_BT].double()
-            entropy = float(torch.special.entr(probability_ME).sum())
-            self.entropy[task] = self.entropy.get(task, 0.0) + entropy
+            range_M1 = _ranges(snr_db_B, route.valid_BT).unsqueeze(-1)
+            joint = torch.bincount((range_M1 * num_experts + chosen_MK).flatten(), minlength=num_ranges * num_experts)
+            counts.append(joint.double())
+            entropies.append(torch.special.entr(route.probabilities_BTE[route.valid_BT].double()).sum())
             chosen.append(nnf.one_hot(chosen_MK, num_experts).sum(1).bool())
         chosen_SME = torch.stack(chosen)
+        facts = torch.stack([*entropies, chosen_SME.all(0).sum().double(), chosen_SME.any(0).sum().double()])
+        found = torch.cat([facts, *counts]).tolist()  # the one wait for the device
+        num_facts = len(routing) + 2
         self.frames += chosen_SME.shape[1]
-        self.overlap += float(chosen_SME.all(0).sum()) / next(iter(routing.values())).chosen_BTK.shape[-1]
-        self.union += int(chosen_SME.any(0).sum())
+        self.overlap += found[num_facts - 2] / next(iter(routing.values())).chosen_BTK.shape[-1]
+        self.union += int(found[num_facts - 1])
+        start = num_facts
+        for place, (task, route) in enumerate(routing.items()):
+            self.entropy[task] = self.entropy.get(task, 0.0) + found[place]
+            num_experts = route.logits_BTE.shape[-1]
+            rows = [
+                [int(value) for value in found[start + row * num_experts : start + (row + 1) * num_experts]]
+                for row in range(num_ranges)
+            ]
+            start += num_ranges * num_experts
+            self._count(task, rows, by_snr=snr_db_B is not None)
+
+    def _count(self, task: str, rows: Sequence[list[int]], *, by_snr: bool) -> None:
+        self.counts[task] = _added(self.counts.get(task), [sum(column) for column in zip(*rows, strict=True)])
+        for snr_db, row in zip(SNRS_DB if by_snr else (), rows, strict=by_snr):
+            if any(row):
+                tasks = self.by_snr.setdefault(str(snr_db), {})
+                tasks[task] = _added(tasks.get(task), row)
+
+    def merge(self, other: "RoutingUsage") -> None:
+        """Take in all that ``other`` has summed up."""
+        for task, counts in other.counts.items():
+            self.counts[task] = _added(self.counts.get(task), counts)
+        for mine, theirs in ((self.entropy, other.entropy), (self.gradient_norms, other.gradient_norms)):
+            for task, value in theirs.items():
+                mine[task] = mine.get(task, 0.0) + value
+        for snr_db, found in other.by_snr.items():
+            tasks = self.by_snr.setdefault(snr_db, {})
+            for task, counts in found.items():
+                tasks[task] = _added(tasks.get(task), counts)
+        self.frames += other.frames
+        self.overlap += other.overlap
+        self.union += other.union
+        self.steps += other.steps
 
     def add_gradient_norms(self, norms: Mapping[str, float]) -> None:
         """Take in the routers' gradient norms of one step."""
@@ -74,25 +121,86 @@ class RoutingUsage:
         return [expert for expert, total in enumerate(totals) if total < COLLAPSE_SHARE * sum(totals)]
 
     def summary(self) -> dict[str, Any]:
-        """The epoch as JSON data; empty for a model without routers.
+        """The use as JSON data; empty for a model without routers.
 
-        ``load`` is each expert's share of the task's choices, ``entropy`` is in nats, ``overlap`` the
-        share of chosen experts that the tasks have in common (1/N for two independent uniform top-1
-        routers), ``experts_per_frame`` the mean size of the union of chosen experts.
+        ``load`` is each expert's share of the task's choices, ``entropy`` that of a frame's probabilities in nats
+        and ``load_entropy`` that of the load, ``overlap`` the share of chosen experts that the tasks have in common
+        (1/N for two independent uniform top-1 routers), ``experts_per_frame`` the mean size of the union of chosen
+        experts, ``mutual_information`` that of task and expert in nats, ``dead`` the experts that were never chosen,
+        ``by_snr`` the load by the middle of a range of SNR in dB.
         """
         if not self.counts or self.frames == 0:
             return {}
         tasks = {
             task: {
-                "load": [count / sum(counts) for count in counts],
+                "load": _shares(counts),
+                "load_entropy": entropy_of(_shares(counts)),
                 "entropy": self.entropy[task] / self.frames,
                 "gradient_norm": self.gradient_norms.get(task, 0.0) / max(self.steps, 1),
             }
             for task, counts in self.counts.items()
         }
+        ordered = sorted(self.by_snr.items(), key=lambda one: int(one[0]))
+        by_snr = {snr_db: {task: _shares(row) for task, row in found.items()} for snr_db, found in ordered}
         return {
             "tasks": tasks,
             "overlap": self.overlap / self.frames,
             "experts_per_frame": self.union / self.frames,
+            "mutual_information": mutual_information(list(self.counts.values())),
+            "dead": [number for number, one in enumerate(zip(*self.counts.values(), strict=True)) if not any(one)],
             "collapsed": self.collapsed(),
+            **({"by_snr": by_snr} if by_snr else {}),
         }
+
+
+def batch_snr_db(batch: SpeechBatch) -> Tensor | None:
+    """RMS ratio of clean speech to what was added (B,), in dB; None without clean references."""
+    if batch.clean_BN is None:
+        return None
+    valid_BN = sample_mask(batch.lengths_B, batch.noisy_BN.shape[1])
+    clean_B = (batch.clean_BN.square() * valid_BN).sum(1)
+    noise_B = ((batch.noisy_BN - batch.clean_BN).square() * valid_BN).sum(1)
+    return 10.0 * torch.log10(clean_B.clamp(min=SMALLEST_POWER) / noise_B.clamp(min=SMALLEST_POWER))
+
+
+def entropy_of(shares: Sequence[float]) -> float:
+    """Entropy in nats of shares that sum to 1.
+
+    >>> entropy_of([0.5, 0.5, 0.0])
+    0.693...
+    """
+    return -sum(share * math.log(share) for share in shares if share > 0.0)
+
+
+def mutual_information(counts: Sequence[Sequence[int]]) -> float:
+    """How much a choice says of the task that made it, in nats: 0 for equal loads, ln S where no expert is shared.
+
+    Every task counts alike, so it is the entropy of the mean load less the mean entropy of the loads.
+
+    >>> mutual_information([[4, 0], [0, 2]]), mutual_information([[1, 3], [2, 6]])
+    (0.693..., 0.0)
+
+    Args:
+        counts: How often each task chose each expert.
+    """
+    loads = [_shares(row) for row in counts]
+    mean = [sum(column) / len(loads) for column in zip(*loads, strict=True)]
+    return max(0.0, entropy_of(mean) - sum(entropy_of(load) for load in loads) / len(loads))
+
+
+def _ranges(snr_db_B: Tensor | None, valid_BT: Tensor) -> Tensor:
+    """Index of the range of each valid frame's utterance, (M,)."""
+    if snr_db_B is None:
+        return torch.zeros(int(valid_BT.sum()), dtype=torch.int64, device=valid_BT.device)
+    step = SNRS_DB[1] - SNRS_DB[0]
+    place_B = ((snr_db_B - SNRS_DB[0]) / step).round().clamp(0, len(SNRS_DB) - 1).long()
+    return place_B.unsqueeze(1).expand_as(valid_BT)[valid_BT]
+
+
+def _shares(counts: Sequence[int]) -> list[float]:
+    total = max(sum(counts), 1)
+    return [count / total for count in counts]
+
+
+def _added(before: list[int] | None, counts: Sequence[int]) -> list[int]:
+    return list(counts) if before is None else [old + new for old, new in zip(before, counts, strict=True)]

@@ -25,6 +25,7 @@ class FitSettings:
         log_every_steps: Optimiser steps between lines of metrics.jsonl.
         precision: ``fp32``, ``bf16`` or ``fp16`` autocast.
         device: Such as ``cpu``.
+        strict_routing: Whether an epoch in which an expert got under 1 % of the frames ends the run.
     """
 
     epochs: int
@@ -37,6 +38,7 @@ class FitSettings:
     log_every_steps: int
     precision: str
     device: str
+    strict_routing: bool = False
 
     def redrawn(self, batch: SpeechBatch) -> SpeechBatch:
         """The batch as a step sees it: a piece of each utterance, with noises dealt out anew."""

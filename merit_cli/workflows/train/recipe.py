@@ -137,6 +137,9 @@ class TrainRecipe(FrozenConfig):
                 raise ValueError(f"the model {name!r} has no mask: leave mask_exponent out")
         elif is_waveform:
             raise ValueError(f"the model {name!r} needs an encoder: leave backbone out, or name one")
+        if self.objective.weighting.name != "fixed" and len(tasks_of(self.model)) < 2:
+            weighting = self.objective.weighting.name
+            raise ValueError(f"the model {name!r} has one task: leave objective.weighting {weighting} out")
         if self.adversary is not None and "enhancement" not in tasks_of(self.model):
             raise ValueError(f"the model {name!r} does not enhance: leave adversary out")
         return self

@@ -69,6 +69,7 @@ def run_train(
     machine: Machine,
     allow_leak: bool = False,
     cache_dir: Path | None = None,
+    strict_routing: bool = False,
 ) -> tuple[RunDir, TrainSummary]:
     """Train a model, or go on with an unfinished run from its last checkpoint.
 
@@ -79,6 +80,7 @@ def run_train(
         machine: Device, threads, where runs go.
         allow_leak: Go on although splits share a speaker or a noise file.
         cache_dir: Where features of a frozen encoder are kept; None keeps them in the run folder.
+        strict_routing: End the run where an expert got under 1 % of the frames of an epoch.
 
     Returns:
         The run and its summary. A finished run is not touched; its state is ``done``.
@@ -86,7 +88,8 @@ def run_train(
     Raises:
         NoInput: There is no data, or a split is missing.
         BadData: Labels, references or audio are missing.
-        CheckFailed: Splits leak, or the loss is not finite.
+        CheckFailed: Splits leak, the loss is not finite, a router got no gradient from its task in an epoch, or an
+            expert is collapsed and ``strict_routing`` is set.
         Preempted: SIGTERM came; the state is saved.
         Unavailable: The device, a weight or an extra is missing.
     """
@@ -120,7 +123,7 @@ def run_train(
         )
         write_json(run.path / LABELS_NAME, list(material.classes))
         write_json(run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
-        best = _fit(recipe, material, run, machine, parts, normalisation, cache_dir)
+        best = _fit(recipe, material, run, machine, parts, normalisation, cache_dir, strict_routing=strict_routing)
     summary = _finish(recipe, material, run, parts, normalisation, best)
     return run, summary
 
@@ -133,6 +136,8 @@ def _fit(
     parts: Parts,
     normalisation: Normalisation,
     cache_dir: Path | None,
+    *,
+    strict_routing: bool,
 ) -> BestEpoch:
     cache = _feature_cache(recipe, parts, cache_dir or run.path / "features")
     loaders = _loaders(recipe, material, machine, normalisation, cache)
@@ -154,6 +159,7 @@ def _fit(
                 log_every_steps=recipe.log_every_steps,
                 precision=recipe.precision,
                 device=machine.device,
+                strict_routing=strict_routing,
             ),
             class_weight_C=torch.tensor(class_weights(counts)) if weighted else None,
             dev_metrics=dev_metrics(material.classes, normalisation.sample_rate, recipe.enhancement_metric),

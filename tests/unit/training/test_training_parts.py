@@ -8,16 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from merit_cli.carriers import LossTerms, Routing, SpeechBatch
+from merit_cli.carriers import Routing, SpeechBatch
 from merit_cli.errors import CheckFailed
 from merit_cli.models.sparse_merit import SparseMeritConfig
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.epoch_record import EpochRecord, rounded
-from merit_cli.training.gradients import check_finite, gradient_norm, routers_of, task_conflict
+from merit_cli.training.gradients import check_finite, gradient_norm, routers_of
 from merit_cli.training.optim import OptimiserConfig, make_optimiser, rate_factor, set_rate
 from merit_cli.training.remix import NUM_KNOTS, RemixConfig, _coloured, remix
 from merit_cli.training.resume import keep_first_lines, load_state, random_states, restore_random_states, save_state
-from merit_cli.training.routing_usage import RoutingUsage
 from merit_cli.training.selection import EpochScore, best_epoch, epochs_to_keep
 
 
@@ -74,23 +73,6 @@ def test_backbone_and_model_have_their_own_rates_and_vectors_do_not_decay() -> N
     ]
 
 
-def test_the_conflict_is_the_cosine_over_the_parameters_that_both_tasks_reach() -> None:
-    shared, own = nn.Parameter(torch.tensor([1.0, 2.0])), nn.Parameter(torch.tensor([1.0, 1.0]))
-    zero = torch.zeros(())
-    enhancement = (shared * torch.tensor([1.0, 0.0])).sum() + own.sum()
-    emotion = (shared * torch.tensor([-1.0, 1.0])).sum()
-    conflict = task_conflict(LossTerms(zero, enhancement, emotion, zero, zero), [shared, own])
-    assert conflict is not None
-    assert conflict.cosine == pytest.approx(-1.0 / 2.0**0.5)
-    assert conflict.shared_fraction == 0.5
-    assert shared.grad is None
-
-
-def test_a_model_with_one_task_has_no_conflict() -> None:
-    weight, zero = nn.Parameter(torch.ones(1)), torch.zeros(())
-    assert task_conflict(LossTerms(zero, zero, weight.sum(), zero, zero), [weight]) is None
-
-
 def test_the_gradient_norm_spans_all_parameters() -> None:
     weights = [nn.Parameter(torch.zeros(1)) for _ in range(3)]
     weights[0].grad, weights[1].grad = torch.tensor([3.0]), torch.tensor([4.0])
@@ -117,33 +99,11 @@ def routing(chosen: list[list[int]], valid: list[bool]) -> Routing:
     return Routing(probabilities.log(), probabilities, chosen_BTK, torch.tensor([valid]))
 
 
-def test_routing_statistics_count_valid_frames_only() -> None:
-    valid = [True, True, True, True, False]
-    usage = RoutingUsage()
-    for _ in range(2):
-        usage.add({"a": routing([[0], [0], [1], [1], [2]], valid), "b": routing([[0], [1], [1], [0], [2]], valid)})
-    usage.add_gradient_norms({"a": 2.0, "b": 0.0})
-    usage.add_gradient_norms({"a": 4.0, "b": 0.0})
-    found = usage.summary()
-    assert found["tasks"]["a"]["load"] == [0.5, 0.5, 0.0]
-    assert found["tasks"]["a"]["entropy"] == pytest.approx(np.log(3.0))
-    assert found["tasks"]["a"]["gradient_norm"] == 3.0
-    assert found["overlap"] == 0.5
-    assert found["experts_per_frame"] == 1.5
-    assert found["collapsed"] == [2]
-
-
-def test_overlap_of_two_experts_a_frame_is_a_share() -> None:
-    usage = RoutingUsage()
-    usage.add({"a": routing([[0, 1]], [True]), "b": routing([[1, 2]], [True])})
-    assert usage.summary()["overlap"] == 0.5
-    assert usage.summary()["experts_per_frame"] == 3.0
-
-
 def test_a_record_survives_a_checkpoint(tmp_path: Path) -> None:
     record = EpochRecord(epoch=3, lines_written=9, history=[(1, {"f1": 0.1}), (2, {"f1": 1.0 / 3.0})])
     record.add_terms(dict.fromkeys(record.terms, 1.0 / 7.0))
-    record.routing.add({"a": routing([[0], [1]], [True, True])})
+    record.routing.add({"a": routing([[0], [1]], [True, True])}, torch.tensor([3.0]))
+    record.group_cosines, record.router_reach = {"trunk": [0.25, 2.0]}, {"emotion": 0.5}
     save_state(record.to_state(), tmp_path / "state")
     assert EpochRecord.from_state(load_state(tmp_path / "state")) == record
 
