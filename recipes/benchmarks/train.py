@@ -1,4 +1,4 @@
-"""What sparse dispatch saves beside its limit, and what a training step costs beside a bare loop.
+"""What sparse dispatch saves beside its limit, a training step beside a bare loop, and each arm of the comparison.
 
     python recipes/benchmarks/train.py
     python recipes/benchmarks/train.py --experts 1,3 --frames 128 --rounds 1 --models ""     # a quick look
@@ -19,10 +19,24 @@ from pathlib import Path
 from training.blocks import GIGABYTES_OF_AN_EXPERT, Cell
 from training.steps import measure
 
+from merit_cli.assets import bundled_recipes, find_recipe
+from merit_cli.carriers import EncoderShape
+from merit_cli.config.load import load_recipe
+from merit_cli.models.cost import cost_of, cost_table
+from merit_cli.workflows.train import TrainRecipe
+
+NUM_CLASSES = 4
 SPARE_GIGABYTES = 3.0
 BLOCKS = Path(__file__).parent / "training" / "blocks.py"
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "THP_MEM_ALLOC_ENABLE": "1"}
-"""One thread; and PyTorch asks for huge pages, without which new gradients cost as much as small products."""
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "THP_MEM_ALLOC_ENABLE": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**36),
+    "PYTHONPATH": str(Path(__file__).parent),
+}
+"""One thread. Huge pages (PyTorch), and memory that stays with the process (glibc): without, new pages for gradients
+cost as much as products over some dozens of frames, on both sides."""
 
 
 def free_gigabytes() -> float:
@@ -86,12 +100,27 @@ def show_steps(models: Sequence[str], *, epochs: int) -> None:
             print(f"| {model} | {len(clock.ours)} | {ours * 1e3:.1f} | {bare * 1e3:.1f} | {overheads} |", flush=True)
 
 
+def show_costs() -> None:
+    """Print what each arm of the small comparison costs behind log-mel features."""
+    references = [one for name in ("sparse_merit", "naive_mtl", "se", "ser") if (one := find_recipe("train", name))]
+    arms = [one for one in bundled_recipes("train/arms") if one.stem != "sparse_merit_released"]
+    recipes = [load_recipe(TrainRecipe, path) for path in (*references, *arms)]
+    costs = {one.name: cost_of(one.model, shape_of(one), num_classes=NUM_CLASSES) for one in recipes}
+    print("\n" + cost_table(costs))
+
+
+def shape_of(recipe: TrainRecipe) -> EncoderShape:
+    """Of the encoder in front."""
+    shape: EncoderShape = recipe.backbone.build().shape  # type: ignore[attr-defined]  # every backbone has it
+    return shape
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run it all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--experts", default="1,2,3,4,5,6,7,8", help="sizes of the pool, with commas; empty for none")
-    parser.add_argument("--frames", type=int, default=384, help="of 25 x 1024 numbers [384, 7.7 s of audio]")
-    parser.add_argument("--rounds", type=int, default=2, help="the least processor time of so many counts [2]")
+    parser.add_argument("--frames", type=int, default=512, help="of 25 x 1024 numbers [512, 10 s of audio]")
+    parser.add_argument("--rounds", type=int, default=1, help="the least processor time of so many counts [1]")
     parser.add_argument("--models", default="sparse_merit,naive_mtl", help="training recipes, with commas; or empty")
     parser.add_argument("--epochs", type=int, default=3, help="of the sample for each recipe [3]")
     options = parser.parse_args(arguments)
@@ -104,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     models = [one for one in options.models.split(",") if one]
     if models:
         show_steps(models, epochs=options.epochs)
+    show_costs()
 
 
 if __name__ == "__main__":

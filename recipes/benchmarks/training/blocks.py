@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from training.heap import PeakMemory
 
 from merit_cli.carriers import EncoderShape, Routing
 from merit_cli.models.experts import plan_dispatch
@@ -105,7 +105,7 @@ def cells(num_experts: int, *, num_frames: int, rounds: int) -> list[Cell]:
 
 
 def touch_memory(gigabytes: float) -> None:
-    """Ask for memory once before anything is timed: a virtual machine's first touch of a page is slow."""
+    """Ask for memory once before anything is timed: on a virtual machine the first touch of a page is slow."""
     torch.empty(int(gigabytes * 2**30 / 4)).fill_(1.0)
 
 
@@ -134,23 +134,14 @@ def _measured(run: Run, block: ExpertBlock, layers: Tensor) -> Measured:
     """One forward and backward pass."""
     leaf = layers.clone().requires_grad_()
     block.zero_grad(set_to_none=True)
-    before = _peak(reset=True)
-    started = time.process_time()
-    outputs = run(leaf)
-    torch.stack([out.square().mean() for out in outputs.values()]).sum().backward()
-    seconds = time.process_time() - started
-    megabytes = _peak(reset=False) - before
+    with PeakMemory() as peak:
+        started = time.process_time()
+        outputs = run(leaf)
+        torch.stack([out.square().mean() for out in outputs.values()]).sum().backward()
+        seconds = time.process_time() - started
     block.zero_grad(set_to_none=True)
     assert leaf.grad is not None
-    return Measured(seconds, megabytes, [*(out.detach() for out in outputs.values()), leaf.grad])
-
-
-def _peak(*, reset: bool) -> float:
-    """Peak resident megabytes of this process since the last reset, which makes it what is resident now."""
-    if reset:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    line = next(one for one in Path("/proc/self/status").read_text("ascii").splitlines() if one.startswith("VmHWM"))
-    return int(line.split()[1]) / 1024
+    return Measured(seconds, peak.megabytes, [*(out.detach() for out in outputs.values()), leaf.grad])
 
 
 def _difference(ours: list[Tensor], dense: list[Tensor]) -> float:
