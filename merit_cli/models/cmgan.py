@@ -30,8 +30,8 @@ MASK_SLOPE = -0.25
 class CmganConfig(FrozenConfig):
     """Settings of `Cmgan`; the defaults have the paper's 1.83 million parameters.
 
-    A recipe that trains in minutes on two cores: ``channels=16, num_blocks=2, dense_depth=3, kernel=15,
-    hop_length=200``, 80 000 parameters.
+    On two cores in minutes: ``channels=16, num_blocks=1, num_heads=1, dense_depth=2, kernel=15, hop_length=200``,
+    67 000 parameters.
 
     Args:
         name: Fixed.
