@@ -21,14 +21,12 @@ from merit_cli.data.fresh_mixtures import draw_epoch
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.errors import Preempted
 from merit_cli.io.jsonl import LineWriter
-from merit_cli.losses.objective import ObjectiveSums, batch_sums, loss_terms
-from merit_cli.training.adversary import Adversary
+from merit_cli.losses.objective import ObjectiveSums, batch_sums
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
-from merit_cli.training.epoch_record import EpochRecord, rounded, step_facts, values_of
-from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms
-from merit_cli.training.optim import make_optimiser, rate_factor, set_rate, trainable_parameters
+from merit_cli.training.epoch_record import EpochRecord, rounded, step_facts
+from merit_cli.training.optim import rate_factor, set_rate
 from merit_cli.training.resume import (
     StopRequest,
     keep_first_lines,
@@ -37,10 +35,8 @@ from merit_cli.training.resume import (
     restore_random_states,
 )
 from merit_cli.training.routing_checks import check_routers
-from merit_cli.training.routing_usage import RoutingUsage, batch_snr_db
 from merit_cli.training.settings import FitSettings
-from merit_cli.training.task_balance import TaskBalance
-from merit_cli.training.whole_batch import sums_of_all
+from merit_cli.training.step import Stepper
 from merit_cli.workers import Progress
 
 from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
@@ -89,23 +85,20 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.dev = DevRecord()
         self.average = WeightAverage(self.modules, settings.optimiser.average_decay)
         self.checkpointer.add_state("progress", self, self.progress_state, self.restore_progress)
-        self.adversary = None if settings.adversary is None else Adversary(settings.adversary, self.device)
-        if self.adversary is not None:
-            self.adversary.register(self.checkpointer)
         self.is_training_done = False
         self.started = time.perf_counter()
 
     def progress_state(self) -> dict[str, Any]:
         """Epoch record, random states, averaged weights and task weights, as plain data and tensors."""
         plain = {"record": self.record.to_state(), "random": random_states(), "average": self.average.state()}
-        return {**plain, "balance": self.balance.state()}
+        return {**plain, "balance": self.stepper.balance.state()}
 
     def restore_progress(self, state: dict[str, Any]) -> None:
         """Put back what `progress_state` gave."""
         self.record = EpochRecord.from_state(state["record"])
         restore_random_states(state["random"])
         self.average.restore(state["average"])
-        self.balance.restore(state["balance"])
+        self.stepper.balance.restore(state["balance"])
 
     def run(self, train: DataLoader[EffectiveBatch], dev: DataLoader[SpeechBatch]) -> EpochRecord:
         """Fit from the last checkpoint, or from the start; returns the record with the dev history."""
@@ -116,13 +109,23 @@ class MeritBrain(Brain):  # type: ignore[misc]
         return self.record
 
     def init_optimizers(self) -> None:
-        """One AdamW over both modules, and the weighting of the tasks."""
-        trained = {name: one for name, one in self.modules.named_parameters() if one.requires_grad}
-        self.balance = TaskBalance(self.settings.objective, trained, self.scaler)
-        self.optimizer = make_optimiser(self.modules["backbone"], self.modules["model"], self.settings.optimiser)
+        """What a step needs; its states become part of every checkpoint."""
+        self.stepper = Stepper(
+            self.modules,
+            forward=lambda batch: self.compute_forward(batch, Stage.TRAIN),
+            objective=lambda output, batch: self.compute_objectives(output, batch, Stage.TRAIN),
+            settings=self.settings,
+            scaler=self.scaler,
+            autocast=self.training_ctx,
+            device=self.device,
+            run=self.folder,
+        )
+        self.optimizer = self.stepper.optimizer
         self.optimizers_dict = {"optimizer": self.optimizer}
         state, restore = self.optimizer.state_dict, self.optimizer.load_state_dict
         self.checkpointer.add_state("optimizer", self.optimizer, state, restore)
+        if self.stepper.adversary is not None:
+            self.stepper.adversary.register(self.checkpointer)
 
     def on_fit_start(self) -> None:
         """Load the last checkpoint and drop what was logged after it."""
@@ -156,13 +159,8 @@ class MeritBrain(Brain):  # type: ignore[misc]
         output: MultiTaskOutput = self.modules["model"](features_BLTD, batch.noisy_BN, batch.lengths_B)
         return output
 
-    def _train_sums(self, batch: SpeechBatch) -> ObjectiveSums:
-        with self.training_ctx:
-            output = self.compute_forward(batch, Stage.TRAIN)
-        return self.compute_objectives(output, batch, Stage.TRAIN)
-
     def compute_objectives(self, predictions: MultiTaskOutput, batch: SpeechBatch, stage: Any) -> ObjectiveSums:
-        """Unnormalised loss terms; `fit_batch` takes their means over the effective batch."""
+        """Unnormalised loss terms; a step takes their means over the effective batch."""
         return batch_sums(predictions, batch, self.settings.objective, self.class_weight_C)
 
     def fit_batch(self, batch: EffectiveBatch) -> Tensor:
@@ -171,61 +169,25 @@ class MeritBrain(Brain):  # type: ignore[misc]
         Raises:
             CheckFailed: Loss or gradient is not finite.
         """
-        parts = [self.settings.redrawn(to_device(part, self.device)) for part in batch]
-        num_items = sum(len(part.ids) for part in parts)
         num_steps = self.steps_per_epoch * self.settings.epochs
         factor = rate_factor(self.optimizer_step, num_steps=num_steps, config=self.settings.optimiser)
         set_rate(self.optimizer, factor)
         is_logged = self.optimizer_step % self.settings.log_every_steps == 0
-        whole = None
-        if len(parts) > 1:
-            whole = sums_of_all(parts, self._train_sums, modules=self.modules, device=self.device)
-        values: dict[str, float] = {}
-        self.balance.start(is_measured=is_logged)
-        self.usage = RoutingUsage()
-        for part in parts:
-            with self.training_ctx:
-                output = self.compute_forward(part, Stage.TRAIN)
-            sums = self.compute_objectives(output, part, Stage.TRAIN)
-            adversary = self.adversary
-            judged = None if adversary is None else adversary.generator_term(output, part, num_items=num_items)
-            terms = self.balance.backward(loss_terms(sums, self.settings.objective, whole=whole), judged)
-            self._check_finite(float(terms.total.detach()), "loss")
-            self.usage.add(output.routing, batch_snr_db(part))
-            values = {name: values.get(name, 0.0) + value for name, value in values_of(terms).items()}
-        report = self.balance.finish()
-        self.record.add_gradients(report)
-        norm = self._step_optimiser()
-        self.record.routing.merge(self.usage)
-        values |= {} if self.adversary is None else self.adversary.learn()
-        self.record.add_terms(values)
-        if is_logged:
-            rate = self.settings.optimiser.learning_rate * factor
-            facts = {"loss": values, "gradient_norm": norm, "learning_rate": rate}
-            facts |= step_facts(report, self.usage, self.balance.to_line())
-            self._log({"kind": "step", **self._where(), **facts})
-        self.progress("train", self.optimizer_step, num_steps)
-        return torch.tensor(values["total"])
-
-    def _step_optimiser(self) -> float:
-        """Clip, step and clear; returns the gradient norm before clipping."""
-        self.scaler.unscale_(self.optimizer)
-        parameters = trainable_parameters(self.optimizer)
-        norm = gradient_norm(parameters)
-        if not self.scaler.is_enabled():  # the scaler skips such a step by itself
-            self._check_finite(norm, "gradient")
-        self.usage.add_gradient_norms(router_gradient_norms(self.modules["model"]))
-        if self.settings.optimiser.clip_norm is not None:
-            nn.utils.clip_grad_norm_(parameters, self.settings.optimiser.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        parts = [self.settings.redrawn(to_device(part, self.device)) for part in batch]
+        where = f"step {self.optimizer_step} of epoch {self.record.epoch}"
+        taken = self.stepper.take(parts, is_measured=is_logged, where=where)
         self.optimizer_step += 1
         self.average.update(self.optimizer_step)
-        return norm
-
-    def _check_finite(self, value: float, what: str) -> None:
-        check_finite(value, what, where=f"step {self.optimizer_step} of epoch {self.record.epoch}", run=self.folder)
+        self.record.add_gradients(taken.gradients)
+        self.record.routing.merge(taken.usage)
+        self.record.add_terms(taken.values)
+        if is_logged:
+            rate = self.settings.optimiser.learning_rate * factor
+            facts = {"loss": taken.values, "gradient_norm": taken.gradient_norm, "learning_rate": rate}
+            facts |= step_facts(taken.gradients, taken.usage, self.stepper.balance.to_line())
+            self._log({"kind": "step", **self._where(), **facts})
+        self.progress("train", self.optimizer_step, num_steps)
+        return torch.tensor(taken.values["total"])
 
     def evaluate_batch(self, batch: SpeechBatch, stage: Any) -> Tensor:
         """Collect the dev outputs of one batch; the epoch's loss is taken from all of them together."""

@@ -1,0 +1,143 @@
+"""One optimiser step: from an effective batch to gradients, and from them to new weights.
+
+Shape suffixes: B batch, N samples, C classes.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+
+from merit_cli.carriers import LossTerms, MultiTaskOutput, SpeechBatch
+from merit_cli.losses.objective import ObjectiveSums, loss_terms
+from merit_cli.training.adversary import Adversary
+from merit_cli.training.epoch_record import values_of
+from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms
+from merit_cli.training.optim import make_optimiser, trainable_parameters
+from merit_cli.training.routing_usage import RoutingUsage, batch_snr_db
+from merit_cli.training.settings import FitSettings
+from merit_cli.training.task_balance import TaskBalance
+from merit_cli.training.task_gradients import GradientReport
+from merit_cli.training.whole_batch import sums_of_all
+
+Forward = Callable[[SpeechBatch], MultiTaskOutput]
+"""Runs the modules in train mode."""
+Objective = Callable[[MultiTaskOutput, SpeechBatch], ObjectiveSums]
+"""Unnormalised loss terms of what was run."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a step was like.
+
+    Args:
+        values: Each loss term over the effective batch.
+        gradient_norm: Before clipping.
+        gradients: How the tasks' gradients met, where that was measured.
+        usage: Of the experts.
+    """
+
+    values: dict[str, float]
+    gradient_norm: float
+    gradients: GradientReport | None
+    usage: RoutingUsage
+
+
+class Stepper:
+    """Optimiser, weighting of the tasks and adversary of a run.
+
+    Args:
+        modules: ``backbone`` and ``model``.
+        forward: Runs them.
+        objective: Loss terms of what was run.
+        settings: How to fit.
+        scaler: Of the losses, under fp16.
+        autocast: Context of the forward pass.
+        device: Where the modules are.
+        run: Named where a number is not finite.
+    """
+
+    def __init__(
+        self,
+        modules: nn.ModuleDict,
+        *,
+        forward: Forward,
+        objective: Objective,
+        settings: FitSettings,
+        scaler: GradScaler,
+        autocast: AbstractContextManager[Any],
+        device: str,
+        run: Path,
+    ) -> None:
+        self.modules, self.forward, self.objective = modules, forward, objective
+        self.settings, self.scaler, self.autocast = settings, scaler, autocast
+        self.device, self.run = device, run
+        trained = {name: one for name, one in modules.named_parameters() if one.requires_grad}
+        self.balance = TaskBalance(settings.objective, trained, scaler)
+        self.optimizer = make_optimiser(modules["backbone"], modules["model"], settings.optimiser)
+        self.adversary = None if settings.adversary is None else Adversary(settings.adversary, device)
+
+    def take(self, parts: Sequence[SpeechBatch], *, is_measured: bool, where: str) -> StepReport:
+        """Step once, by the gradients of all parts together.
+
+        Args:
+            parts: Micro-batches of the effective batch, on the device.
+            is_measured: Whether to say how the tasks' gradients meet.
+            where: The step, for messages.
+
+        Raises:
+            CheckFailed: Loss or gradient is not finite.
+        """
+        whole = None
+        if len(parts) > 1:
+            whole = sums_of_all(parts, self._sums, modules=self.modules, device=self.device)
+        num_items = sum(len(part.ids) for part in parts)
+        usage, values = RoutingUsage(), dict[str, float]()
+        self.balance.start(is_measured=is_measured)
+        for part in parts:
+            terms = self._backward(part, usage, whole=whole, num_items=num_items)
+            values = {name: values.get(name, 0.0) + value for name, value in values_of(terms).items()}
+        check_finite(values["total"], "loss", where=where, run=self.run)
+        report = self.balance.finish()
+        norm = self._step_optimiser(usage, where)
+        values |= {} if self.adversary is None else self.adversary.learn()
+        return StepReport(values, norm, report, usage)
+
+    def _sums(self, part: SpeechBatch) -> ObjectiveSums:
+        return self.objective(self._output(part), part)
+
+    def _output(self, part: SpeechBatch) -> MultiTaskOutput:
+        with self.autocast:
+            return self.forward(part)
+
+    def _backward(
+        self, part: SpeechBatch, usage: RoutingUsage, *, whole: ObjectiveSums | None, num_items: int
+    ) -> LossTerms:
+        output = self._output(part)
+        sums = self.objective(output, part)
+        judged: Tensor | None = None
+        if self.adversary is not None:
+            judged = self.adversary.generator_term(output, part, num_items=num_items)
+        terms = self.balance.backward(loss_terms(sums, self.settings.objective, whole=whole), judged)
+        usage.add(output.routing, batch_snr_db(part))
+        return terms
+
+    def _step_optimiser(self, usage: RoutingUsage, where: str) -> float:
+        """Clip, step and clear; returns the gradient norm before clipping."""
+        self.scaler.unscale_(self.optimizer)
+        parameters = trainable_parameters(self.optimizer)
+        norm = gradient_norm(parameters)
+        if not self.scaler.is_enabled():  # the scaler skips such a step by itself
+            check_finite(norm, "gradient", where=where, run=self.run)
+        usage.add_gradient_norms(router_gradient_norms(self.modules["model"]))
+        if self.settings.optimiser.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, self.settings.optimiser.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm
