@@ -66,6 +66,11 @@ class TimeLimitExceeded(BadData):
     """An item took longer than its time limit."""
 
 
+def is_first_process() -> bool:
+    """Whether this is the process of a torchrun job that speaks for all, or alone."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,12 +1,15 @@
 """``merit train``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome
+
+if TYPE_CHECKING:
+    from merit_cli.workflows.train import TrainSummary
 
 
 def register(app: typer.Typer) -> None:
@@ -69,14 +72,17 @@ def train(
     """Train a model on a noisy corpus; the same command again goes on from the last checkpoint.
 
     Example: merit train --model sparse-merit --set epochs=40
+
+    Several processes: torchrun --standalone --nproc-per-node 2 -m merit_cli train --model sparse-merit
     """
     from merit_cli.assets import bundled_recipes, find_recipe
     from merit_cli.config.load import load_recipe, resolved
     from merit_cli.errors import unknown_name
     from merit_cli.models import MODELS
+    from merit_cli.workers import is_first_process
     from merit_cli.workflows.train import TrainRecipe, run_train
     from merit_cli.workflows.train.inputs import default_data
-    from merit_cli.workflows.train.run import resumed_inputs
+    from merit_cli.workflows.train.outcome import resumed_inputs
 
     if model is not None and model not in MODELS.names():
         raise unknown_name("model", model, MODELS.names(), place="--model")
@@ -102,7 +108,7 @@ def train(
         source, allow_leak = resumed_inputs(resume)
     else:
         source = Path(data) if data else default_data(machine)
-    if not data and resume is None:
+    if not data and resume is None and is_first_process():
         typer.echo(f"input: the newest finished mix, {source}", err=as_json)
     run, summary = run_train(
         chosen,
@@ -113,6 +119,11 @@ def train(
         cache_dir=cache_dir,
         strict_routing=strict_routing,
     )
+    if is_first_process():
+        _show(summary, where=run.path, nothing_to_do=run.state == "done", as_json=as_json)
+
+
+def _show(summary: "TrainSummary", *, where: Path, nothing_to_do: bool, as_json: bool) -> None:
     if as_json:
         print_json(
             {"run": summary.run, "epochs": summary.epochs, "best": dict(summary.best), "metrics": dict(summary.metrics)}
@@ -125,7 +136,7 @@ def train(
                 **{f"dev {name}": f"{value:.3f}" for name, value in summary.metrics.items()},
             }
         )
-        print_outcome(where=run.path, next_command=f"merit evaluate {run.path}", nothing_to_do=run.state == "done")
+        print_outcome(where=where, next_command=f"merit evaluate {where}", nothing_to_do=nothing_to_do)
     for note in summary.notes:
         typer.echo(f"merit: {note}", err=True)
 

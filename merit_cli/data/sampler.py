@@ -19,12 +19,17 @@ class LengthBucketSampler(Sampler[list[int]]):
         lengths: Samples of each item.
         items_per_batch: Items of one optimiser step.
         seed: Of the order.
+        share: This process, from 0, and how many there are: each gets its part of every batch, with items of like
+            lengths; one without items gets an empty list.
     """
 
-    def __init__(self, lengths: Sequence[int], *, items_per_batch: int, seed: int) -> None:
+    def __init__(
+        self, lengths: Sequence[int], *, items_per_batch: int, seed: int, share: tuple[int, int] = (0, 1)
+    ) -> None:
         self.lengths = np.asarray(lengths)
         self.items_per_batch = items_per_batch
         self.seed = seed
+        self.share = share
         self.epoch = 1
         self.start = 0
 
@@ -57,7 +62,14 @@ class LengthBucketSampler(Sampler[list[int]]):
         self.epoch, self.start = state["epoch"], state["start"]
 
     def __iter__(self) -> Iterator[list[int]]:
-        yield from self.batches(self.epoch)[self.start :]
+        for batch in self.batches(self.epoch)[self.start :]:
+            yield self._own(batch)
+
+    def _own(self, batch: list[int]) -> list[int]:
+        number, count = self.share
+        if count == 1:
+            return batch
+        return sorted(batch, key=lambda index: (-int(self.lengths[index]), index))[number::count]
 
     def __len__(self) -> int:
         return -(-len(self.lengths) // self.items_per_batch)

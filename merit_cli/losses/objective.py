@@ -77,6 +77,14 @@ class ObjectiveSums(NamedTuple):
     emotion: MaskedSum | None
     routers: Mapping[str, RouterSums]
 
+    def to(self, device: torch.device | str) -> "ObjectiveSums":
+        """The same with every tensor on ``device``."""
+        return ObjectiveSums(
+            {name: MaskedSum(*(value.to(device) for value in one)) for name, one in self.enhancement.items()},
+            None if self.emotion is None else MaskedSum(*(value.to(device) for value in self.emotion)),
+            {task: RouterSums(*(value.to(device) for value in one)) for task, one in self.routers.items()},
+        )
+
 
 def objective_sums(
     output: MultiTaskOutput,

@@ -25,6 +25,7 @@ from merit_cli.losses.adversarial import (
 )
 from merit_cli.metrics.isolated import IsolatedScorer
 from merit_cli.models.metric_discriminator import MetricDiscriminatorConfig
+from merit_cli.training.ranks import average_statistics, gathered, num_ranks, sum_gradients, sum_values
 from merit_cli.training.resume import WholeCheckpointer, load_weights, save_weights
 
 SAMPLE_RATE = 16_000
@@ -110,21 +111,25 @@ class Adversary:
             metric_targets(wave_BN, _clean(batch), batch.lengths_B, target=self.config.target, scorer=self.scorer)
             for wave_BN, batch in shown
         ]
-        self.num_failed += sum(target.num_failed for target in targets)
-        num_scored = sum(int(target.scored_B.sum()) for target in targets)
+        own = (sum(target.num_failed for target in targets), sum(int(target.scored_B.sum()) for target in targets))
+        num_failed, num_scored = (sum(counts) for counts in zip(*gathered(own), strict=True))
+        self.num_failed += num_failed
         total = mean = 0.0
         for (wave_BN, batch), target in zip(shown, targets, strict=True):
             clean_BN = _clean(batch)
             own_B = self.discriminator(clean_BN, clean_BN, batch.lengths_B)
             made_B = self.discriminator(clean_BN, wave_BN, batch.lengths_B)
             loss = discriminator_loss_sum(own_B, made_B, target).total / max(num_scored, 1)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             total += float(loss.detach())
             mean += float(target.target_B.sum()) / max(num_scored, 1)
+        sum_gradients(list(self.discriminator.parameters()))
         if num_scored:
             self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        return {"discriminator": total, "mean_target": mean, "failed_targets": float(self.num_failed)}
+        average_statistics(self.discriminator, 1.0 / num_ranks())
+        found = sum_values(gathered({"discriminator": total, "mean_target": mean}))
+        return {**found, "failed_targets": float(self.num_failed)}
 
 
 def _clean(batch: SpeechBatch) -> Tensor:

@@ -7,6 +7,7 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 import time
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +20,25 @@ from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.data.collate import EffectiveBatch, to_device
 from merit_cli.data.fresh_mixtures import draw_epoch
 from merit_cli.data.sampler import LengthBucketSampler
-from merit_cli.errors import Preempted
-from merit_cli.io.jsonl import LineWriter
 from merit_cli.losses.objective import ObjectiveSums, batch_sums
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
 from merit_cli.training.epoch_record import EpochRecord, rounded, step_facts
 from merit_cli.training.optim import rate_factor, set_rate
-from merit_cli.training.resume import (
-    StopRequest,
-    keep_first_lines,
-    make_checkpointer,
-    random_states,
-    restore_random_states,
-)
+from merit_cli.training.ranks import any_rank, gathered, on_first
+from merit_cli.training.resumable import ResumableBrain
+from merit_cli.training.resume import StopRequest, keep_first_lines, make_checkpointer
 from merit_cli.training.routing_checks import check_routers
 from merit_cli.training.settings import FitSettings
 from merit_cli.training.step import Stepper
 from merit_cli.workers import Progress
 
-from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
+from speechbrain.core import Stage  # isort: skip - the bridge goes first
 from speechbrain.utils.epoch_loop import EpochCounter  # isort: skip
 
 
-class MeritBrain(Brain):  # type: ignore[misc]
+class MeritBrain(ResumableBrain):
     """Backbone and model, fitted to the multi-task objective.
 
     Args:
@@ -82,29 +77,19 @@ class MeritBrain(Brain):  # type: ignore[misc]
         self.counter = EpochCounter(limit=settings.epochs)
         self.checkpointer.add_recoverable("epoch", self.counter)
         self.record = EpochRecord()
-        self.dev = DevRecord()
+        self.dev: list[DevRecord] = []
+        self.random: list[dict[str, Any]] = []
         self.average = WeightAverage(self.modules, settings.optimiser.average_decay)
         self.checkpointer.add_state("progress", self, self.progress_state, self.restore_progress)
         self.is_training_done = False
         self.started = time.perf_counter()
-
-    def progress_state(self) -> dict[str, Any]:
-        """Epoch record, random states, averaged weights and task weights, as plain data and tensors."""
-        plain = {"record": self.record.to_state(), "random": random_states(), "average": self.average.state()}
-        return {**plain, "balance": self.stepper.balance.state()}
-
-    def restore_progress(self, state: dict[str, Any]) -> None:
-        """Put back what `progress_state` gave."""
-        self.record = EpochRecord.from_state(state["record"])
-        restore_random_states(state["random"])
-        self.average.restore(state["average"])
-        self.stepper.balance.restore(state["balance"])
 
     def run(self, train: DataLoader[EffectiveBatch], dev: DataLoader[SpeechBatch]) -> EpochRecord:
         """Fit from the last checkpoint, or from the start; returns the record with the dev history."""
         assert isinstance(train.batch_sampler, LengthBucketSampler), type(train.batch_sampler)
         self.train_sampler, self.train_data = train.batch_sampler, train.dataset
         self.steps_per_epoch = len(train.batch_sampler)
+        self.common_dev_batches = min(gathered(len(dev)))
         self.fit(self.counter, train, dev, progressbar=False)
         return self.record
 
@@ -137,7 +122,8 @@ class MeritBrain(Brain):  # type: ignore[misc]
                 self.train_sampler.restore(state)
             else:
                 self._check_routers()
-        keep_first_lines(self.folder / "metrics.jsonl", self.record.lines_written)
+        self._start_together()
+        on_first(keep_first_lines, self.folder / "metrics.jsonl", self.record.lines_written)
 
     def on_stage_start(self, stage: Any, epoch: int | None = None) -> None:
         """Start a new epoch's record, unless it is resumed, or an empty dev record."""
@@ -148,7 +134,7 @@ class MeritBrain(Brain):  # type: ignore[misc]
             if self.step == 0:
                 self.record = self.record.next_epoch(epoch)
         else:
-            self.dev = DevRecord()
+            self.dev = []
             self.average.swap()  # dev is scored with the averaged weights
 
     def compute_forward(self, batch: SpeechBatch, stage: Any) -> MultiTaskOutput:
@@ -191,70 +177,41 @@ class MeritBrain(Brain):  # type: ignore[misc]
 
     def evaluate_batch(self, batch: SpeechBatch, stage: Any) -> Tensor:
         """Collect the dev outputs of one batch; the epoch's loss is taken from all of them together."""
-        if self.stop.wanted:
+        if len(self.dev) < self.common_dev_batches and any_rank(self.stop.wanted):
             self._leave()
         batch = to_device(batch, self.device)
         with torch.no_grad(), self.evaluation_ctx:
             output = self.compute_forward(batch, stage)
-        self.dev.add(
+        one = DevRecord()
+        one.add(
             output,
             batch,
             metrics=self.dev_metrics,
             objective=self.settings.objective,
             class_weight_C=self.class_weight_C,
         )
+        self.dev.append(one)
         return torch.zeros(())
 
     def on_stage_end(self, stage: Any, stage_loss: float, epoch: int | None = None) -> None:
         """Note the time; after dev write the epoch's line, keep its weights if they may be the best, checkpoint."""
         seconds = round(time.perf_counter() - self.started, 3)
-        with LineWriter(self.folder / "timing.jsonl") as writer:
-            writer.append({"epoch": self.record.epoch, "stage": stage.name.lower(), "seconds": seconds})
+        self._write("timing.jsonl", {"epoch": self.record.epoch, "stage": stage.name.lower(), "seconds": seconds})
         if stage == Stage.TRAIN:
             self.is_training_done, self.train_loss = True, stage_loss
             return
-        metrics = rounded(self.dev.scores(self.dev_metrics))
+        shares = gathered(self.dev)
+        whole = DevRecord.joined([one for row in zip_longest(*shares) for one in row if one is not None])
+        metrics = rounded(whole.scores(self.dev_metrics))
         self.record.history.append((self.record.epoch, metrics))
-        dev = {"loss": self.dev.loss(self.settings.objective), **metrics}
+        dev = {"loss": whole.loss(self.settings.objective), **metrics}
         self._log({"kind": "epoch", **self._where(), **self.mix_seed, "train": self.record.summary(), "dev": dev})
-        keep_candidates(self.folder, self.modules, self.record.scores())
+        on_first(keep_candidates, self.folder, self.modules, self.record.scores())
         self.average.swap()
-        self.checkpointer.save_step(self.optimizer_step, end_of_epoch=True)
+        self._save_checkpoint(end_of_epoch=True)
         self._check_routers()
-        if self.stop.wanted and self.record.epoch < self.settings.epochs:
+        if any_rank(self.stop.wanted) and self.record.epoch < self.settings.epochs:
             self._raise_preempted()
-
-    def _should_save_intra_epoch_ckpt(self, last_ckpt_time: float, steps_since_ckpt: int) -> bool:
-        if self.stop.wanted:
-            self._leave()
-        every = self.settings.checkpoint_every_steps
-        return every > 0 and self.record.batches_done % every == 0
-
-    def _save_intra_epoch_ckpt(self) -> None:
-        self.checkpointer.save_step(self.optimizer_step, end_of_epoch=False)
-
-    def _leave(self) -> None:
-        """Save, in mid-epoch, and end."""
-        if self.is_training_done:  # dev was under way: the checkpoint stands at the end of training
-            self.step, self.avg_train_loss = self.record.batches_done, self.train_loss
-            self.average.swap()
-        self._save_intra_epoch_ckpt()
-        self._raise_preempted()
-
-    def _raise_preempted(self) -> None:
-        raise Preempted(
-            f"training was asked to stop in epoch {self.record.epoch} and saved its state",
-            place=str(self.folder),
-            hint="the same command goes on from here",
-        )
 
     def _check_routers(self) -> None:
         check_routers(self.record, self.modules["model"], strict=self.settings.strict_routing, run=self.folder)
-
-    def _where(self) -> dict[str, int]:
-        return {"epoch": self.record.epoch, "step": self.optimizer_step}
-
-    def _log(self, line: dict[str, Any]) -> None:
-        with LineWriter(self.folder / "metrics.jsonl") as writer:
-            writer.append(rounded(line))
-        self.record.lines_written += 1

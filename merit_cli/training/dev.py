@@ -53,7 +53,7 @@ class DevRecord:
         class_weight_C: torch.Tensor | None,
     ) -> None:
         """Take in one batch."""
-        self.sums.append(add_objective_sums(batch_sums(output, batch, objective, class_weight_C)))
+        self.sums.append(add_objective_sums(batch_sums(output, batch, objective, class_weight_C)).to("cpu"))
         if output.emotion_logits_BC is not None and batch.emotion_B is not None:
             has_label_B = batch.emotion_B != NO_LABEL
             self.truth += batch.emotion_B[has_label_B].tolist()
@@ -67,6 +67,17 @@ class DevRecord:
                     self.enhancement.append(metrics.enhancement(clean_N[:length], enhanced_N[:length]))
                 except BadData:  # silent clean speech: no score is defined
                     continue
+
+    @classmethod
+    def joined(cls, records: Sequence["DevRecord"]) -> "DevRecord":
+        """The outputs of all of them, in their order."""
+        whole = cls()
+        for one in records:
+            whole.truth += one.truth
+            whole.predicted += one.predicted
+            whole.enhancement += one.enhancement
+            whole.sums += one.sums
+        return whole
 
     def scores(self, metrics: DevMetrics) -> dict[str, float]:
         """Dev metrics by name."""

@@ -1,4 +1,4 @@
-"""Loaders of the train and dev splits."""
+"""Loaders of the train and dev splits: in a job of several processes, of this process's share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from merit_cli.data.feature_cache import FeatureCache
 from merit_cli.data.fresh_mixtures import FreshMixtures, MixSources
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.training.ranks import num_ranks, rank
 from merit_cli.units import Seconds
 
 
@@ -51,7 +52,7 @@ def make_loaders(
         max_duration: Only the first seconds of an utterance are used.
         cache: Of a frozen encoder's features, or None.
         batch_size: Utterances of a micro-batch.
-        accumulation: Micro-batches of an optimiser step.
+        accumulation: Micro-batches of an optimiser step; several processes share its utterances.
         overfit_batches: Use only so many steps' utterances, for training and dev; 0 uses all.
         seed: Of the order.
         num_workers: Loader processes.
@@ -65,7 +66,8 @@ def make_loaders(
 
     def sampler(items: SpeechDataset) -> LengthBucketSampler:
         lengths = [items.num_samples(index) for index in range(len(items))]
-        return LengthBucketSampler(lengths, items_per_batch=batch_size * accumulation, seed=seed)
+        share = (rank(), num_ranks())
+        return LengthBucketSampler(lengths, items_per_batch=batch_size * accumulation, seed=seed, share=share)
 
     train_set, dev_set = dataset(train), dataset(dev)
     if sources is not None:
@@ -79,6 +81,7 @@ def make_loaders(
         batches = sampler(train_set)
     order = sorted(range(len(dev_set)), key=lambda index: (-dev_set.num_samples(index), index))
     dev_batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    dev_batches = dev_batches[rank() :: num_ranks()]
     # With a generator of its own a loader draws nothing from torch's, which a resume must find unmoved.
     common: dict[str, Any] = {"num_workers": num_workers, "generator": torch.Generator()}
     train_items, dev_items = cast(Any, train_set), cast(Any, dev_set)  # a loader is typed by its batches, not items

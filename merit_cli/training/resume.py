@@ -28,6 +28,8 @@ from merit_cli.io.jsonl import read_lines, write_lines
 from speechbrain.utils.checkpoints import Checkpointer  # isort: skip - the bridge goes first
 
 STEP_KEY = "optimiser_step"
+PREEMPTED = "PREEMPTED"
+"""File in the run folder of a torchrun job that was asked to stop and saved its state."""
 
 
 class WholeCheckpointer(Checkpointer):  # type: ignore[misc]

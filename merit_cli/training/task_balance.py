@@ -7,7 +7,7 @@ holds what the optimiser is to take.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,20 @@ from merit_cli.training.task_gradients import TASKS, GradientReport, Meeting, Ta
 KINDS: tuple[LossKind, LossKind] = ("regression", "classification")
 SMALLEST_WEIGHT = 1e-3
 """GradNorm's weights stay over this, so that no task is lost to rounding."""
+
+
+class BalanceFacts(NamedTuple):
+    """What a process found in its parts of an effective batch.
+
+    Args:
+        losses: Of each task.
+        has_both: Whether a part had both tasks.
+        has_gradients: Whether the tasks' gradients were taken apart.
+    """
+
+    losses: tuple[float, ...]
+    has_both: bool
+    has_gradients: bool
 
 
 class TaskBalance:
@@ -107,6 +121,21 @@ class TaskBalance:
         if differentiated.requires_grad:
             self.scaler.scale(differentiated).backward()  # type: ignore[no-untyped-call]
         return replace(terms, total=total)
+
+    def found(self) -> "BalanceFacts":
+        """What this process found in its parts, for `share`."""
+        return BalanceFacts(tuple(self.losses), self.has_both, bool(self.gradients.sums))
+
+    def share(self, found: Sequence["BalanceFacts"]) -> None:
+        """Make losses and gradients of the tasks those of all processes; each calls it at the same time.
+
+        Args:
+            found: What each process found.
+        """
+        self.losses = [math.fsum(values) for values in zip(*(one.losses for one in found), strict=True)]
+        self.has_both = any(one.has_both for one in found)
+        if any(one.has_gradients for one in found):
+            self.gradients.sum_over_ranks()
 
     def finish(self) -> GradientReport | None:
         """Complete ``grad``, and learn for the next step; call once, before gradients are unscaled or clipped.

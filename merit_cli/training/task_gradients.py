@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from merit_cli.training.ranks import summed
+
 TASKS = ("enhancement", "emotion")
 """In the order of every pair of this module."""
 
@@ -129,6 +131,11 @@ class TaskGradients:
                 if gradient is not None:
                     before = sums[place]
                     sums[place] = gradient.detach() if before is None else before + gradient.detach()
+
+    def sum_over_ranks(self) -> None:
+        """Take in what the other processes have; each calls it at the same time, with parts or without."""
+        for task in TASKS:
+            self.sums[task] = summed(self.sums.get(task, [None] * len(self.parameters)), self.parameters)
 
     def meetings(self, *, scale: float = 1.0) -> list[Meeting]:
         """The meeting of each parameter, in their order.

@@ -1,12 +1,42 @@
-"""Sums of the objective over an effective batch, before any of its parts takes gradients."""
+"""Sums of the objective over an effective batch, in all processes, before any of its parts takes gradients."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from merit_cli.carriers import SpeechBatch
 from merit_cli.losses.objective import ObjectiveSums, add_objective_sums
+from merit_cli.training.ranks import gathered, num_ranks
+
+
+class WholeBatch(NamedTuple):
+    """What the parts of an effective batch, over all processes, come to together.
+
+    Args:
+        sums: Of the objective; None where there are no items.
+        num_items: Utterances.
+    """
+
+    sums: ObjectiveSums | None
+    num_items: int
+
+
+def over_ranks(sums: ObjectiveSums | None, num_items: int, *, device: str) -> WholeBatch:
+    """What all processes come to; each calls it once a step, before any backward pass.
+
+    Args:
+        sums: Of this process; None for one without items.
+        num_items: Of this process.
+        device: Where the sums are wanted.
+    """
+    if num_ranks() == 1:
+        return WholeBatch(sums, num_items)
+    found = gathered((None if sums is None else add_objective_sums(sums).to("cpu"), num_items))
+    parts = [part for part, _ in found if part is not None]
+    whole = add_objective_sums(*parts).to(device) if parts else None
+    return WholeBatch(whole, sum(count for _, count in found))
 
 
 def sums_of_all(

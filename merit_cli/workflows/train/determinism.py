@@ -9,6 +9,14 @@ import numpy as np
 import torch
 
 
+def reseed(seed: int, number: int) -> None:
+    """Give a process draws of its own, from its number; the first keeps those of a process alone."""
+    if number:
+        random.seed(f"{seed} {number}")
+        np.random.seed([seed % 2**32, number])
+        torch.manual_seed(random.getrandbits(63))
+
+
 @contextmanager
 def seeded(seed: int, *, threads: int) -> Iterator[None]:
     """Seed every global generator and fix what decides rounding, for one run; settings are put back afterwards."""

@@ -1,64 +1,38 @@
 """One training run, from checked data to an exported model."""
 
-import json
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from merit_cli.backbones.device import check_device
-from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, build_parts, export_model, tasks_of
+from merit_cli.backbones.model_folder import Parts, build_parts, tasks_of
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.data.dataset import measure_normalisation
 from merit_cli.data.feature_cache import FeatureCache
-from merit_cli.errors import NoInput
 from merit_cli.io.atomic import make_folder, write_json
-from merit_cli.io.jsonl import read_lines
 from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.losses.emotion import class_weights
 from merit_cli.metrics.confusion import confusion_matrix
 from merit_cli.metrics.emotion import macro_f1
 from merit_cli.metrics.score import signal_metric
 from merit_cli.training.brain import MeritBrain
-from merit_cli.training.candidates import candidate_path
 from merit_cli.training.dev import DevMetrics, FloatArray
 from merit_cli.training.loaders import Loaders, make_loaders
+from merit_cli.training.ranks import job, on_first, rank
 from merit_cli.training.resume import stop_on_sigterm
 from merit_cli.training.selection import BestEpoch, best_epoch
 from merit_cli.training.settings import FitSettings
-from merit_cli.workers import Machine
-from merit_cli.workflows.train.determinism import seeded
+from merit_cli.workers import Machine, no_progress
+from merit_cli.workflows.train.determinism import reseed, seeded
 from merit_cli.workflows.train.inputs import TrainingData, default_data, read_mix_sources, read_training_data
+from merit_cli.workflows.train.outcome import INPUTS_NAME, TrainSummary, data_path, finish_run
 from merit_cli.workflows.train.recipe import TrainRecipe
 
-INPUTS_NAME = "inputs.json"
 LABELS_NAME = "labels.json"
 NORMALISATION_NAME = "normalisation.json"
-
-
-@dataclass(frozen=True)
-class TrainSummary:
-    """What a training run came to; the JSON that scripts rely on.
-
-    Args:
-        run: The run folder.
-        epochs: Finished.
-        best: ``epoch`` and ``score``, its mean z-score over the run's epochs.
-        metrics: Dev metrics of the best epoch.
-        data: The manifest, relative to the run folder.
-        notes: What the user should know, such as a collapsed router.
-    """
-
-    run: str
-    epochs: int
-    best: Mapping[str, float]
-    metrics: Mapping[str, float]
-    data: str
-    notes: tuple[str, ...] = ()
 
 
 def run_train(
@@ -71,7 +45,7 @@ def run_train(
     cache_dir: Path | None = None,
     strict_routing: bool = False,
 ) -> tuple[RunDir, TrainSummary]:
-    """Train a model, or go on with an unfinished run from its last checkpoint.
+    """Train a model, or go on with an unfinished run from its last checkpoint; under torchrun all processes call it.
 
     Args:
         recipe: What to train.
@@ -90,18 +64,42 @@ def run_train(
         BadData: Labels, references or audio are missing.
         CheckFailed: Splits leak, the loss is not finite, a router got no gradient from its task in an epoch, or an
             expert is collapsed and ``strict_routing`` is set.
-        Preempted: SIGTERM came; the state is saved.
+        Preempted: SIGTERM came and the state is saved, or another process of the job ended.
         Unavailable: The device, a weight or an extra is missing.
     """
+    with job(machine.device) as device:
+        mine = replace(machine, device=device, progress=machine.progress if rank() == 0 else no_progress)
+        return _run(
+            recipe,
+            data or default_data(machine),
+            output=output,
+            machine=mine,
+            allow_leak=allow_leak,
+            cache_dir=cache_dir,
+            strict_routing=strict_routing,
+        )
+
+
+def _run(
+    recipe: TrainRecipe,
+    data: Path,
+    *,
+    output: Path | None,
+    machine: Machine,
+    allow_leak: bool,
+    cache_dir: Path | None,
+    strict_routing: bool,
+) -> tuple[RunDir, TrainSummary]:
     tasks = tasks_of(recipe.model)
     material = read_training_data(
-        data or default_data(machine),
+        data,
         needs_labels="emotion" in tasks,
         needs_clean="enhancement" in tasks or recipe.data.remix is not None,
         allow_leak=allow_leak,
     )
     check_device(machine.device)
-    run = open_run(
+    run = on_first(
+        open_run,
         output,
         command="train",
         name=recipe.name,
@@ -113,18 +111,20 @@ def run_train(
     if run.state == "done":
         stored = run.summary()
         return run, TrainSummary(**{**stored, "run": str(run.path), "notes": tuple(stored["notes"])})
-    write_json(run.path / INPUTS_NAME, {"data": _data_path(material, run), "allow_leak": allow_leak})
+    on_first(write_json, run.path / INPUTS_NAME, {"data": data_path(material, run), "allow_leak": allow_leak})
     with seeded(recipe.seed, threads=machine.workers):
         parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes))
-        normalisation = measure_normalisation(
+        normalisation = on_first(
+            measure_normalisation,
             material.train,
             level=Normalisation(level=recipe.data.level, sample_rate=recipe.data.sample_rate),
             max_duration=recipe.data.max_duration,
         )
-        write_json(run.path / LABELS_NAME, list(material.classes))
-        write_json(run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
+        on_first(write_json, run.path / LABELS_NAME, list(material.classes))
+        on_first(write_json, run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
+        reseed(recipe.seed, rank())
         best = _fit(recipe, material, run, machine, parts, normalisation, cache_dir, strict_routing=strict_routing)
-    summary = _finish(recipe, material, run, parts, normalisation, best)
+    summary = on_first(finish_run, recipe, material, run, parts, normalisation, best)
     return run, summary
 
 
@@ -216,70 +216,3 @@ def dev_metrics(classes: Sequence[str], sample_rate: int, enhancement_metric: st
         return float(compute(clean_N, enhanced_N, sample_rate=sample_rate))
 
     return DevMetrics("macro_f1", emotion, enhancement_metric, enhancement)
-
-
-def _finish(
-    recipe: TrainRecipe,
-    material: TrainingData,
-    run: RunDir,
-    parts: Parts,
-    normalisation: Normalisation,
-    best: BestEpoch,
-) -> TrainSummary:
-    weights = load_file(str(candidate_path(run.path, best.epoch)))
-    notes = routing_notes(run.path / "metrics.jsonl")
-    modules = parts.modules()
-    export_model(
-        run.path / MODEL_FOLDER,
-        weights,
-        recipe=resolved(recipe),
-        labels=material.classes,
-        normalisation=normalisation,
-        card=material.card,
-        metrics=best.metrics,
-        facts={
-            "training utterances": len(material.train),
-            "dev utterances": len(material.dev),
-            "epoch": f"{best.epoch} of {recipe.epochs}, the largest mean z-score of the dev metrics",
-            "parameters": sum(parameter.numel() for parameter in modules.parameters()),
-            **{f"note {number}": note for number, note in enumerate(notes, start=1)},
-        },
-    )
-    summary = TrainSummary(
-        run=str(run.path),
-        epochs=recipe.epochs,
-        best={"epoch": best.epoch, "score": round(best.score, 6)},
-        metrics=dict(best.metrics),
-        data=_data_path(material, run),
-        notes=tuple(notes),
-    )
-    run.finish(asdict(summary))
-    return summary
-
-
-def _data_path(material: TrainingData, run: RunDir) -> str:
-    """The manifest, relative to the run folder."""
-    return Path(os.path.relpath(material.manifest.resolve(), run.path.resolve())).as_posix()
-
-
-def resumed_inputs(run: Path) -> tuple[Path, bool]:
-    """Manifest of an unfinished or finished run, and whether leaks were allowed.
-
-    Raises:
-        NoInput: The folder is not a train run.
-    """
-    try:
-        inputs = json.loads((run / INPUTS_NAME).read_text(encoding="utf-8"))
-        return run / str(inputs["data"]), bool(inputs["allow_leak"])
-    except (OSError, ValueError, KeyError):
-        raise NoInput("this is not a train run", place=str(run), hint="give the folder of one") from None
-
-
-def routing_notes(metrics: Path) -> list[str]:
-    """One sentence for each expert that the last epoch hardly used."""
-    epochs = [line for _, line in read_lines(metrics) if line.get("kind") == "epoch"]
-    collapsed = epochs[-1]["train"].get("routing", {}).get("collapsed", []) if epochs else []
-    return [
-        f"COLLAPSED ROUTER: expert {expert} got under 1 % of the frames of epoch {epochs[-1]['epoch']}."
-        for expert in collapsed
-    ]

@@ -1,0 +1,111 @@
+"""What a training run comes to: the exported model, the summary, and what a later call needs to go on."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, export_model
+from merit_cli.backbones.normalisation import Normalisation
+from merit_cli.config.load import resolved
+from merit_cli.errors import NoInput
+from merit_cli.io.jsonl import read_lines
+from merit_cli.io.run_dir import RunDir
+from merit_cli.training.candidates import candidate_path
+from merit_cli.training.selection import BestEpoch
+from merit_cli.workflows.train.inputs import TrainingData
+from merit_cli.workflows.train.recipe import TrainRecipe
+
+INPUTS_NAME = "inputs.json"
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What a training run came to; the JSON that scripts rely on.
+
+    Args:
+        run: The run folder.
+        epochs: Finished.
+        best: ``epoch`` and ``score``, its mean z-score over the run's epochs.
+        metrics: Dev metrics of the best epoch.
+        data: The manifest, relative to the run folder.
+        notes: What the user should know, such as a collapsed router.
+    """
+
+    run: str
+    epochs: int
+    best: Mapping[str, float]
+    metrics: Mapping[str, float]
+    data: str
+    notes: tuple[str, ...] = ()
+
+
+def finish_run(
+    recipe: TrainRecipe,
+    material: TrainingData,
+    run: RunDir,
+    parts: Parts,
+    normalisation: Normalisation,
+    best: BestEpoch,
+) -> TrainSummary:
+    """Export the best epoch's model and mark the run finished."""
+    weights = load_file(str(candidate_path(run.path, best.epoch)))
+    notes = routing_notes(run.path / "metrics.jsonl")
+    modules = parts.modules()
+    export_model(
+        run.path / MODEL_FOLDER,
+        weights,
+        recipe=resolved(recipe),
+        labels=material.classes,
+        normalisation=normalisation,
+        card=material.card,
+        metrics=best.metrics,
+        facts={
+            "training utterances": len(material.train),
+            "dev utterances": len(material.dev),
+            "epoch": f"{best.epoch} of {recipe.epochs}, the largest mean z-score of the dev metrics",
+            "parameters": sum(parameter.numel() for parameter in modules.parameters()),
+            **{f"note {number}": note for number, note in enumerate(notes, start=1)},
+        },
+    )
+    summary = TrainSummary(
+        run=str(run.path),
+        epochs=recipe.epochs,
+        best={"epoch": best.epoch, "score": round(best.score, 6)},
+        metrics=dict(best.metrics),
+        data=data_path(material, run),
+        notes=tuple(notes),
+    )
+    run.finish(asdict(summary))
+    return summary
+
+
+def data_path(material: TrainingData, run: RunDir) -> str:
+    """The manifest, relative to the run folder."""
+    return Path(os.path.relpath(material.manifest.resolve(), run.path.resolve())).as_posix()
+
+
+def resumed_inputs(run: Path) -> tuple[Path, bool]:
+    """Manifest of an unfinished or finished run, and whether leaks were allowed.
+
+    Raises:
+        NoInput: The folder is not a train run.
+    """
+    try:
+        inputs = json.loads((run / INPUTS_NAME).read_text(encoding="utf-8"))
+        return run / str(inputs["data"]), bool(inputs["allow_leak"])
+    except (OSError, ValueError, KeyError):
+        raise NoInput("this is not a train run", place=str(run), hint="give the folder of one") from None
+
+
+def routing_notes(metrics: Path) -> list[str]:
+    """One sentence for each expert that the last epoch hardly used."""
+    epochs = [line for _, line in read_lines(metrics) if line.get("kind") == "epoch"]
+    collapsed = epochs[-1]["train"].get("routing", {}).get("collapsed", []) if epochs else []
+    return [
+        f"COLLAPSED ROUTER: expert {expert} got under 1 % of the frames of epoch {epochs[-1]['epoch']}."
+        for expert in collapsed
+    ]
