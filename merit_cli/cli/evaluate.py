@@ -43,7 +43,9 @@ def evaluate(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", help="snr,noise,noise-set (seen or unseen), speaker, or a key of the manifest's info."),
+        typer.Option(
+            "--by", help="snr,noise,noise-set (seen or unseen), speaker, or a key of the manifest's info or labels."
+        ),
     ] = None,
     predictions: Annotated[
         Path | None,

@@ -9,6 +9,7 @@ METRICS = Registry(
         "ssnr_active_db": "merit_cli.metrics.signal:SSNR_ACTIVE_DB",
         "si_sdr_db": "merit_cli.metrics.signal:SI_SDR_DB",
         "band_si_sdr_db": "merit_cli.metrics.signal:BAND_SI_SDR_DB",
+        "event_retention_db": "merit_cli.metrics.retention:EVENT_RETENTION_DB",
         "snr_db": "merit_cli.metrics.signal:SNR_DB",
         "sdr_db": "merit_cli.metrics.distortion_filter:SDR_DB",
         "fwssnr_db": "merit_cli.metrics.critical_bands:FWSSNR_DB",

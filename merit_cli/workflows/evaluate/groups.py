@@ -1,4 +1,4 @@
-"""Groups that tables are split by: SNR, noise class, speaker, or any fact a manifest keeps."""
+"""Groups that tables are split by: SNR, noise class, speaker, or any label or fact a manifest keeps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,17 +52,17 @@ GROUPINGS = {
 
 
 def find_grouping(name: str, utterances: Sequence[Utterance]) -> Grouping:
-    """The grouping called ``name``: a built-in one, or a key of the manifest's ``info``.
+    """The grouping called ``name``: a built-in one, or a key of the manifest's ``info`` or ``labels``.
 
     Raises:
         UsageError: There is no such grouping.
     """
     if name in GROUPINGS:
         return GROUPINGS[name]
-    facts = {key for one in utterances for key in one.info}
+    facts = {key for one in utterances for key in (*one.info, *one.labels)}
     if name not in facts:
         raise unknown_name("grouping", name, [*GROUPINGS, *facts], place="--by")
-    return Grouping(name, name, lambda one: one.info.get(name))
+    return Grouping(name, name, lambda one: one.info.get(name, one.labels.get(name)))
 
 
 def split_by(utterances: Sequence[Utterance], grouping: Grouping) -> list[tuple[Value, list[Utterance]]]:

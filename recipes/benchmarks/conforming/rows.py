@@ -32,6 +32,7 @@ NAIVE_SIGNAL: dict[str, Callable[[Array, Array, int], float]] = {
     "snr_db": naive.snr,
     "si_sdr_db": naive.si_sdr,
     "band_si_sdr_db": naive.band_si_sdr,
+    "event_retention_db": naive.event_retention,
     "sdr_db": naive.sdr,
     "fwssnr_db": naive.fwssnr,
     "wss": naive.wss,

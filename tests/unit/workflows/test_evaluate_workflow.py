@@ -240,6 +240,11 @@ def test_unknown_grouping_names_the_nearest(corpus: Path, tmp_path: Path) -> Non
     assert "'speaker'" in caught.value.hint
 
 
+def test_tables_are_split_by_a_label(corpus: Path, tmp_path: Path) -> None:
+    _, summary = evaluate(corpus, tmp_path / "run", by=("emotion",))
+    assert [group["by"] for group in summary.groups][:2] == [{"emotion": "angry"}, {"emotion": "calm"}]
+
+
 def test_audio_without_a_reference_is_refused(corpus: Path) -> None:
     with pytest.raises(UsageError, match="clean reference"):
         read_material(corpus / "enhanced")
