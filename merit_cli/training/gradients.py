@@ -1,10 +1,9 @@
 """What the gradients of a step say: their norms, and whether they are numbers at all."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from merit_cli.errors import CheckFailed
@@ -16,17 +15,14 @@ def routers_of(model: nn.Module) -> dict[str, Router]:
     return {name.rsplit(".", 1)[-1]: module for name, module in model.named_modules() if isinstance(module, Router)}
 
 
-def router_gradient_norms(model: nn.Module) -> dict[str, float]:
+def router_gradient_norms(routers: Mapping[str, Router]) -> dict[str, float]:
     """Task to the norm of its router's gradient, after a backward pass."""
-    return {task: gradient_norm(router.parameters()) for task, router in routers_of(model).items()}
+    return {task: gradient_norm(router.parameters()) for task, router in routers.items()}
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
     """Euclidean norm of all gradients together; parameters without one count as zero."""
-    squares = [
-        parameter.grad.detach().double().square().sum() for parameter in parameters if parameter.grad is not None
-    ]
-    return float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+    return float(nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None]))
 
 
 def check_finite(value: float, what: str, *, where: str, run: Path) -> None:

@@ -17,7 +17,7 @@ from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.losses.objective import ObjectiveSums, loss_terms
 from merit_cli.training.adversary import Adversary
 from merit_cli.training.epoch_record import values_of
-from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms
+from merit_cli.training.gradients import check_finite, gradient_norm, router_gradient_norms, routers_of
 from merit_cli.training.optim import make_optimiser, trainable_parameters
 from merit_cli.training.ranks import average_statistics, gathered, sum_gradients, sum_values
 from merit_cli.training.routing_usage import RoutingUsage, batch_snr_db
@@ -82,6 +82,7 @@ class Stepper:
         self.balance = TaskBalance(settings.objective, trained, scaler)
         self.optimizer = make_optimiser(modules["backbone"], modules["model"], settings.optimiser)
         self.parameters = trainable_parameters(self.optimizer)
+        self.routers = routers_of(modules["model"])
         self.adversary = None if settings.adversary is None else Adversary(settings.adversary, device)
 
     def take(self, parts: Sequence[SpeechBatch], *, is_measured: bool, where: str) -> StepReport:
@@ -147,9 +148,10 @@ class Stepper:
         norm = gradient_norm(self.parameters)
         if not self.scaler.is_enabled():  # the scaler skips such a step by itself
             check_finite(norm, "gradient", where=where, run=self.run)
-        usage.add_gradient_norms(router_gradient_norms(self.modules["model"]))
+        usage.add_gradient_norms(router_gradient_norms(self.routers))
         if self.settings.optimiser.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.settings.optimiser.clip_norm)
+            clip_norm = self.settings.optimiser.clip_norm
+            nn.utils.clip_grads_with_norm_(self.parameters, clip_norm, torch.tensor(norm, device=self.device))
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
