@@ -4,6 +4,7 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ from torch import nn
 
 from merit_cli.audio.overlap_add import process_in_chunks
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
-from merit_cli.carriers import EncoderShape, MultiTaskOutput
+from merit_cli.carriers import EncoderShape, MultiTaskOutput, Routing
 from merit_cli.models.heads import deepen_mask
 from merit_cli.units import Seconds, seconds_to_samples
 
@@ -27,10 +28,17 @@ AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one signal; None for a task that it does not have or was not asked for."""
+    """What a model says of one signal; None for a task that it does not have or was not asked for.
+
+    Args:
+        enhanced_N: The enhanced signal.
+        probability_C: Of each label.
+        routing: Task to its routing, for each piece that the model heard; empty without routers.
+    """
 
     enhanced_N: FloatArray | None = None
     probability_C: npt.NDArray[np.float64] | None = None
+    routing: tuple[Mapping[str, Routing], ...] = ()
 
 
 class TrainedModel:
@@ -89,9 +97,11 @@ class TrainedModel:
         """Every task of the model on a signal at `sample_rate`, in one pass where it is short enough."""
         if len(noisy_N) <= seconds_to_samples(self.max_duration, self.sample_rate):
             return self._answer(noisy_N)
+        pieces = self._pieces(noisy_N) if "emotion" in self.tasks else []
         return Answer(
             enhanced_N=self.enhance(noisy_N) if "enhancement" in self.tasks else None,
-            probability_C=self.classify(noisy_N) if "emotion" in self.tasks else None,
+            probability_C=_mean_probability(pieces) if pieces else None,
+            routing=tuple(routing for piece in pieces for routing in piece.routing),
         )
 
     def enhance(self, noisy_N: FloatArray) -> FloatArray:
@@ -115,12 +125,14 @@ class TrainedModel:
     def classify(self, noisy_N: FloatArray) -> npt.NDArray[np.float64]:
         """Probability of each label (C,); a signal longer than training saw is cut into equal pieces and averaged."""
         assert "emotion" in self.tasks, self.tasks
+        return _mean_probability(self._pieces(noisy_N))
+
+    def _pieces(self, noisy_N: FloatArray) -> list[Answer]:
+        """Answers to equal pieces that are no longer than what training saw."""
         longest = seconds_to_samples(self.max_duration, self.sample_rate)
         count = max(1, math.ceil(len(noisy_N) / longest))
         gain = self.normalisation.gain(noisy_N)
-        answers = [self._answer(part, gain=gain).probability_C for part in np.array_split(noisy_N, count)]
-        mean: npt.NDArray[np.float64] = np.mean([answer for answer in answers if answer is not None], axis=0)
-        return mean
+        return [self._answer(part, gain=gain) for part in np.array_split(noisy_N, count)]
 
     @torch.no_grad()
     def forward(self, model_N: FloatArray) -> MultiTaskOutput:
@@ -147,15 +159,29 @@ class TrainedModel:
             enhanced_N = cleaned_N + np.float32(self.mix_back) * (noisy_N - cleaned_N) if self.mix_back else cleaned_N
         if output.emotion_logits_BC is not None:
             probability_C = output.emotion_logits_BC[0].double().softmax(-1).cpu().numpy()
-        return Answer(enhanced_N, probability_C)
+        return Answer(enhanced_N, probability_C, (output.routing,) if output.routing else ())
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames of the encoder."""
+        return self.sample_rate / math.prod(self._shape().strides)
+
+    def _shape(self) -> EncoderShape:
+        return self.modules["backbone"].shape  # type: ignore[return-value]  # a Backbone
 
     def _shortest(self) -> int:
         """Samples that give the encoder at least one frame."""
-        shape: EncoderShape = self.modules["backbone"].shape  # type: ignore[assignment]  # a Backbone
+        shape = self._shape()
         needed = 1
         for kernel, stride in zip(reversed(shape.kernels), reversed(shape.strides), strict=True):
             needed = (needed - 1) * stride + kernel
         return max(1, needed - 2 * shape.padding)
+
+
+def _mean_probability(pieces: Sequence[Answer]) -> npt.NDArray[np.float64]:
+    found = [piece.probability_C for piece in pieces if piece.probability_C is not None]
+    mean: npt.NDArray[np.float64] = np.mean(found, axis=0)
+    return mean
 
 
 def _at_least(samples_N: FloatArray, num_samples: int) -> FloatArray:

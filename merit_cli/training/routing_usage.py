@@ -3,7 +3,6 @@
 Shape suffixes: B batch, N samples, T frames, M valid frames, E experts, K chosen, R ranges of SNR, S tasks.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +12,13 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 from merit_cli.carriers import Routing, SpeechBatch
-from merit_cli.losses.spectrum import sample_mask
+from merit_cli.metrics.information import entropy_of, mutual_information, shares_of
 
 COLLAPSE_SHARE = 0.01
 """An expert with less than this share of the frames, over all tasks and a whole epoch, is collapsed."""
 SNRS_DB = tuple(range(-20, 45, 5))
 """Middles of the ranges by which use is counted; the first and the last take all that lies beyond."""
-SMALLEST_POWER = 1e-12
+SMALLEST_NORM = 1e-6
 
 
 @dataclass
@@ -133,15 +132,15 @@ class RoutingUsage:
             return {}
         tasks = {
             task: {
-                "load": _shares(counts),
-                "load_entropy": entropy_of(_shares(counts)),
+                "load": shares_of(counts),
+                "load_entropy": entropy_of(shares_of(counts)),
                 "entropy": self.entropy[task] / self.frames,
                 "gradient_norm": self.gradient_norms.get(task, 0.0) / max(self.steps, 1),
             }
             for task, counts in self.counts.items()
         }
         ordered = sorted(self.by_snr.items(), key=lambda one: int(one[0]))
-        by_snr = {snr_db: {task: _shares(row) for task, row in found.items()} for snr_db, found in ordered}
+        by_snr = {snr_db: {task: shares_of(row) for task, row in found.items()} for snr_db, found in ordered}
         return {
             "tasks": tasks,
             "overlap": self.overlap / self.frames,
@@ -154,38 +153,15 @@ class RoutingUsage:
 
 
 def batch_snr_db(batch: SpeechBatch) -> Tensor | None:
-    """RMS ratio of clean speech to what was added (B,), in dB; None without clean references."""
+    """RMS ratio of clean speech to what was added (B,), in dB; None without clean references.
+
+    A batch is padded with zeros, which add nothing to either.
+    """
     if batch.clean_BN is None:
         return None
-    valid_BN = sample_mask(batch.lengths_B, batch.noisy_BN.shape[1])
-    clean_B = (batch.clean_BN.square() * valid_BN).sum(1)
-    noise_B = ((batch.noisy_BN - batch.clean_BN).square() * valid_BN).sum(1)
-    return 10.0 * torch.log10(clean_B.clamp(min=SMALLEST_POWER) / noise_B.clamp(min=SMALLEST_POWER))
-
-
-def entropy_of(shares: Sequence[float]) -> float:
-    """Entropy in nats of shares that sum to 1.
-
-    >>> entropy_of([0.5, 0.5, 0.0])
-    0.693...
-    """
-    return -sum(share * math.log(share) for share in shares if share > 0.0)
-
-
-def mutual_information(counts: Sequence[Sequence[int]]) -> float:
-    """How much a choice says of the task that made it, in nats: 0 for equal loads, ln S where no expert is shared.
-
-    Every task counts alike, so it is the entropy of the mean load less the mean entropy of the loads.
-
-    >>> mutual_information([[4, 0], [0, 2]]), mutual_information([[1, 3], [2, 6]])
-    (0.693..., 0.0)
-
-    Args:
-        counts: How often each task chose each expert.
-    """
-    loads = [_shares(row) for row in counts]
-    mean = [sum(column) / len(loads) for column in zip(*loads, strict=True)]
-    return max(0.0, entropy_of(mean) - sum(entropy_of(load) for load in loads) / len(loads))
+    clean_B = torch.linalg.vector_norm(batch.clean_BN, dim=1)
+    noise_B = torch.linalg.vector_norm(batch.noisy_BN - batch.clean_BN, dim=1)
+    return 20.0 * torch.log10(clean_B.clamp(min=SMALLEST_NORM) / noise_B.clamp(min=SMALLEST_NORM))
 
 
 def _ranges(snr_db_B: Tensor | None, valid_BT: Tensor) -> Tensor:
@@ -195,11 +171,6 @@ def _ranges(snr_db_B: Tensor | None, valid_BT: Tensor) -> Tensor:
     step = SNRS_DB[1] - SNRS_DB[0]
     place_B = ((snr_db_B - SNRS_DB[0]) / step).round().clamp(0, len(SNRS_DB) - 1).long()
     return place_B.unsqueeze(1).expand_as(valid_BT)[valid_BT]
-
-
-def _shares(counts: Sequence[int]) -> list[float]:
-    total = max(sum(counts), 1)
-    return [count / total for count in counts]
 
 
 def _added(before: list[int] | None, counts: Sequence[int]) -> list[int]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from merit_cli.backbones.model_folder import WEIGHTS_NAME, find_model_folder, load_model
 from merit_cli.backbones.normalisation import FloatArray
+from merit_cli.backbones.routed_answer import summarise_routing
 from merit_cli.backbones.trained_model import Task, TrainedModel
 from merit_cli.data.dataset import EMOTION
 from merit_cli.errors import BadData, MeritError, Unavailable, UsageError
@@ -20,6 +21,7 @@ from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.manifests.inputs import Inputs
 from merit_cli.manifests.predictions import PREDICTIONS_NAME, Prediction, write_predictions
 from merit_cli.manifests.read_write import MANIFEST_NAME, read_card, write_card, write_manifest
+from merit_cli.manifests.routed import ROUTING_NAME, Routed, write_routing
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine, run_items
 
@@ -35,12 +37,14 @@ class PredictResult:
         enhanced: Manifest lines of the enhanced audio; empty where none was asked for.
         notes: What every report must repeat of the model's data, and a count of what failed.
         failed: Id of each utterance that could not be used, to the reason.
+        routing: What the routers did with each utterance; empty for a model without routers.
     """
 
     predictions: tuple[Prediction, ...]
     enhanced: tuple[Utterance, ...]
     notes: tuple[str, ...]
     failed: dict[str, str]
+    routing: tuple[Routed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def predict_run(
     Args:
         model_run: A finished train run or a model folder.
         utterances: Each with its own id.
-        output: Gets ``predictions.jsonl``, ``enhanced/`` with ``manifest.jsonl``, and ``ledger.jsonl``.
+        output: Gets ``predictions.jsonl``, ``routing.jsonl`` of a routed model, ``enhanced/`` with
+            ``manifest.jsonl``, and ``ledger.jsonl``.
         machine: Device, workers, progress.
         tasks: ``emotion`` and ``enhancement``; None asks for all that the model has.
 
@@ -115,6 +120,9 @@ def predict_utterance(job: PredictJob) -> dict[str, Any]:
         raise BadData("the signal is too short", place=source.id)
     done: dict[str, Any] = {"remark": ""}
     answer = model.run(noisy_N)
+    if answer.routing:
+        routed = summarise_routing(source.id, answer.routing, frames_per_second=model.frames_per_second)
+        done["routing"] = routed.to_line()
     if "emotion" in job.tasks and answer.probability_C is not None:
         done["prediction"] = asdict(_prediction(source, model.labels, answer.probability_C.tolist()))
     if "enhancement" in job.tasks and answer.enhanced_N is not None:
@@ -167,6 +175,7 @@ def _gather(utterances: Sequence[Utterance], ledger: Ledger, model: Path, output
     done = [ledger.entries[u.id].data for u in utterances if ledger.entries[u.id].status == "done"]
     predictions = tuple(Prediction(**data["prediction"]) for data in done if "prediction" in data)
     enhanced = tuple(Utterance.from_line(data["line"], root) for data in done if "line" in data)
+    routing = tuple(Routed.from_line(data["routing"]) for data in done if "routing" in data)
     failed = {u.id: ledger.entries[u.id].reason for u in utterances if ledger.entries[u.id].status != "done"}
     card = read_card(model / MANIFEST_NAME)
     notes = [f"MODEL DATA: {note}" for note in (card.notes if card else ())]
@@ -174,9 +183,11 @@ def _gather(utterances: Sequence[Utterance], ledger: Ledger, model: Path, output
         notes.append(f"{len(failed)} of {len(utterances)} utterances could not be used by the model.")
     if predictions:
         write_predictions(output / PREDICTIONS_NAME, predictions)
+    if routing:
+        write_routing(output / ROUTING_NAME, routing)
     if enhanced:
         write_manifest(output / MANIFEST_NAME, enhanced)
-    return PredictResult(predictions, enhanced, tuple(notes), failed)
+    return PredictResult(predictions, enhanced, tuple(notes), failed, routing)
 
 
 def predict_files(

@@ -1,6 +1,5 @@
 """Statistics of routers, each against a count by hand; and what ends a run whose routers do not route."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from merit_cli.errors import CheckFailed
 from merit_cli.models.sparse_merit import SparseMerit, SparseMeritConfig
 from merit_cli.training.epoch_record import EpochRecord
 from merit_cli.training.routing_checks import check_routers
-from merit_cli.training.routing_usage import RoutingUsage, batch_snr_db, mutual_information
+from merit_cli.training.routing_usage import RoutingUsage, batch_snr_db
 
 
 def routing(chosen: list[list[int]], valid: list[bool]) -> Routing:
@@ -54,20 +53,6 @@ def test_use_is_counted_by_the_nearest_snr() -> None:
     found = usage.summary()
     assert found["by_snr"] == {"-20": {"a": [1, 0, 0]}, "-5": {"a": [0.5, 0.5, 0]}, "10": {"a": [0, 2 / 3, 1 / 3]}}
     assert found["tasks"]["a"]["load"] == pytest.approx([2 / 6, 3 / 6, 1 / 6])
-
-
-def test_a_task_that_never_shares_an_expert_is_known_by_it() -> None:
-    assert mutual_information([[5, 0], [0, 9]]) == pytest.approx(math.log(2.0))
-    assert mutual_information([[1, 2], [10, 20]]) == 0.0
-
-
-def test_mutual_information_is_that_of_the_joint_distribution() -> None:
-    counts = np.array([[3.0, 1.0, 4.0], [1.0, 5.0, 2.0]])
-    joint = counts / counts.sum()  # rows of equal sums: both tasks route every frame
-    product = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
-    assert mutual_information(counts.astype(int).tolist()) == pytest.approx(
-        float((joint * np.log(joint / product)).sum())
-    )
 
 
 def test_parts_merge_to_the_whole() -> None:
