@@ -55,33 +55,25 @@ class RoutingUsage:
         """
         if not routing:
             return
-        num_ranges = 1 if snr_db_B is None else len(SNRS_DB)
-        chosen, counts, entropies = [], [], []
-        for route in routing.values():
-            chosen_MK = route.chosen_BTK[route.valid_BT]
-            num_experts = route.logits_BTE.shape[-1]
-            range_M1 = _ranges(snr_db_B, route.valid_BT).unsqueeze(-1)
-            joint = torch.bincount((range_M1 * num_experts + chosen_MK).flatten(), minlength=num_ranges * num_experts)
-            counts.append(joint.double())
-            entropies.append(torch.special.entr(route.probabilities_BTE[route.valid_BT].double()).sum())
-            chosen.append(nnf.one_hot(chosen_MK, num_experts).sum(1).bool())
-        chosen_SME = torch.stack(chosen)
-        facts = torch.stack([*entropies, chosen_SME.all(0).sum().double(), chosen_SME.any(0).sum().double()])
-        found = torch.cat([facts, *counts]).tolist()  # the one wait for the device
-        num_facts = len(routing) + 2
-        self.frames += chosen_SME.shape[1]
-        self.overlap += found[num_facts - 2] / next(iter(routing.values())).chosen_BTK.shape[-1]
-        self.union += int(found[num_facts - 1])
-        start = num_facts
-        for place, (task, route) in enumerate(routing.items()):
-            self.entropy[task] = self.entropy.get(task, 0.0) + found[place]
-            num_experts = route.logits_BTE.shape[-1]
-            rows = [
-                [int(value) for value in found[start + row * num_experts : start + (row + 1) * num_experts]]
-                for row in range(num_ranges)
-            ]
-            start += num_ranges * num_experts
-            self._count(task, rows, by_snr=snr_db_B is not None)
+        first = next(iter(routing.values()))
+        num_experts, num_chosen = first.logits_BTE.shape[-1], first.chosen_BTK.shape[-1]
+        chosen_SMK = torch.stack([route.chosen_BTK[first.valid_BT] for route in routing.values()])
+        probability_SME = torch.stack([route.probabilities_BTE[first.valid_BT] for route in routing.values()]).double()
+        chosen_SME = nnf.one_hot(chosen_SMK, num_experts).sum(2).double()
+        counts_SRE = torch.einsum("sme,mr->sre", chosen_SME, _ranges_MR(snr_db_B, first.valid_BT))
+        together_2 = torch.stack([chosen_SME.amin(0).sum(), chosen_SME.amax(0).sum()])
+        entropy_S = torch.special.entr(probability_SME).sum((1, 2))
+        found = torch.cat([together_2, entropy_S, counts_SRE.flatten()]).tolist()  # the one wait for the device
+        overlap, union, *rest = found
+        self.frames += chosen_SMK.shape[1]
+        self.overlap += overlap / num_chosen
+        self.union += int(union)
+        entropies, flat = rest[: len(routing)], [int(value) for value in rest[len(routing) :]]
+        rows = [flat[start : start + num_experts] for start in range(0, len(flat), num_experts)]
+        num_ranges = len(rows) // len(routing)
+        for place, (task, entropy) in enumerate(zip(routing, entropies, strict=True)):
+            self.entropy[task] = self.entropy.get(task, 0.0) + entropy
+            self._count(task, rows[place * num_ranges : (place + 1) * num_ranges], by_snr=snr_db_B is not None)
 
     def _count(self, task: str, rows: Sequence[list[int]], *, by_snr: bool) -> None:
         self.counts[task] = _added(self.counts.get(task), [sum(column) for column in zip(*rows, strict=True)])
@@ -164,13 +156,15 @@ def batch_snr_db(batch: SpeechBatch) -> Tensor | None:
     return 20.0 * torch.log10(clean_B.clamp(min=SMALLEST_NORM) / noise_B.clamp(min=SMALLEST_NORM))
 
 
-def _ranges(snr_db_B: Tensor | None, valid_BT: Tensor) -> Tensor:
-    """Index of the range of each valid frame's utterance, (M,)."""
+def _ranges_MR(snr_db_B: Tensor | None, valid_BT: Tensor) -> Tensor:
+    """One at the range of each valid frame's utterance, float64; a single range where the SNR is not known."""
     if snr_db_B is None:
-        return torch.zeros(int(valid_BT.sum()), dtype=torch.int64, device=valid_BT.device)
-    step = SNRS_DB[1] - SNRS_DB[0]
-    place_B = ((snr_db_B - SNRS_DB[0]) / step).round().clamp(0, len(SNRS_DB) - 1).long()
-    return place_B.unsqueeze(1).expand_as(valid_BT)[valid_BT]
+        place_B, num_ranges = torch.zeros(len(valid_BT), dtype=torch.int64, device=valid_BT.device), 1
+    else:
+        step, num_ranges = SNRS_DB[1] - SNRS_DB[0], len(SNRS_DB)
+        place_B = ((snr_db_B - SNRS_DB[0]) / step).round().clamp(0, num_ranges - 1).long()
+    range_BR = nnf.one_hot(place_B, num_ranges).double()
+    return range_BR.unsqueeze(1).expand(-1, valid_BT.shape[1], -1)[valid_BT]
 
 
 def _added(before: list[int] | None, counts: Sequence[int]) -> list[int]:
