@@ -8,6 +8,7 @@ Shape suffixes: P parameters.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -63,6 +64,17 @@ def job(device: str) -> Iterator[str]:
     finally:
         if dist.is_initialized() and (is_whole or backend == "gloo"):  # nccl would wait for a process that is gone
             dist.destroy_process_group()
+
+
+def leave_job() -> None:
+    """End a process of a job at once, its work done; alone, do nothing.
+
+    Now and then a thread of torch's aborts a python that winds up after gloo; torchrun would take that for a failure.
+    """
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _is_lost(error: RuntimeError) -> bool:

@@ -68,6 +68,7 @@ class ResumableBrain(Brain):  # type: ignore[misc]
                 place=str(self.folder),
                 hint="put the run folder where every machine of the job can read it",
             )
+        on_first((self.folder / PREEMPTED).unlink, missing_ok=True)
         copy_from_first(self.modules)
         if self.stepper.adversary is not None:
             copy_from_first(self.stepper.adversary.discriminator)

@@ -16,7 +16,7 @@ from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.losses.objective import ObjectiveSums
 from merit_cli.training import step
 from merit_cli.training.brain import MeritBrain
-from merit_cli.training.ranks import gathered, job, rank, sum_gradients
+from merit_cli.training.ranks import gathered, job, leave_job, rank, sum_gradients
 from merit_cli.workers import Machine
 from merit_cli.workflows.train import run, run_train
 
@@ -98,3 +98,4 @@ if __name__ == "__main__":
         for name, changes in CASES.items():
             folder = Path(sys.argv[2]) / name
             run_train(tiny_recipe(**changes), Path(sys.argv[1]), output=folder, machine=Machine(workers=1))
+    leave_job()
