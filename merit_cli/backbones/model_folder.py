@@ -106,6 +106,15 @@ def find_model_folder(path: Path) -> Path:
     raise NoInput("there is no trained model in this folder", place=str(path), hint="give a finished train run")
 
 
+def read_labels(folder: Path) -> tuple[str, ...]:
+    """Emotion labels of a model folder, in the order of the logits.
+
+    Raises:
+        BadData: They are missing.
+    """
+    return tuple(str(label) for label in _read_json(folder / "labels.json"))
+
+
 def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> TrainedModel:
     """The model in a run folder or a model folder, ready to run.
 
@@ -116,7 +125,7 @@ def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> T
     """
     folder = find_model_folder(path)
     recipe = read_yaml(folder / "recipe.yaml")
-    labels = tuple(str(label) for label in _read_json(folder / "labels.json"))
+    labels = read_labels(folder)
     normalisation = Normalisation.model_validate(_read_json(folder / "normalisation.json"))
     model = component_config(MODELS, recipe.get("model", {}), default=DEFAULT_MODEL)
     backbone = component_config(BACKBONES, recipe.get("backbone", {}), default=DEFAULT_BACKBONE)

@@ -30,6 +30,10 @@ def train(
     overfit_batches: Annotated[
         int | None, typer.Option("--overfit-batches", min=1, help="Train and choose on this many batches only.")
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="A quick look: only this many utterances of each split."),
+    ] = None,
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the resolved recipe as YAML, and exit.")
     ] = False,
@@ -79,6 +83,7 @@ def train(
     from merit_cli.config.load import load_recipe, resolved
     from merit_cli.errors import unknown_name
     from merit_cli.models import MODELS
+    from merit_cli.training.ranks import leave_job
     from merit_cli.workers import is_first_process
     from merit_cli.workflows.train import TrainRecipe, run_train
     from merit_cli.workflows.train.inputs import default_data
@@ -93,6 +98,7 @@ def train(
     flags = {
         "model": {"name": model} if model and (recipe or not has_own) else None,
         "overfit_batches": overfit_batches,
+        "limit": limit,
         "seed": seed,
     }
     if resume is not None:
@@ -121,6 +127,7 @@ def train(
     )
     if is_first_process():
         _show(summary, where=run.path, nothing_to_do=run.state == "done", as_json=as_json)
+    leave_job()
 
 
 def _show(summary: "TrainSummary", *, where: Path, nothing_to_do: bool, as_json: bool) -> None:

@@ -7,6 +7,7 @@ Shape suffixes: B batch, N samples, C classes.
 """
 
 import time
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from merit_cli.training.ranks import any_rank, gathered, on_first
 from merit_cli.training.resumable import ResumableBrain
 from merit_cli.training.resume import StopRequest, keep_first_lines, make_checkpointer
 from merit_cli.training.routing_checks import check_routers
+from merit_cli.training.selection import is_over
 from merit_cli.training.settings import FitSettings
 from merit_cli.training.step import Stepper
 from merit_cli.workers import Progress
@@ -122,6 +124,7 @@ class MeritBrain(ResumableBrain):
                 self.train_sampler.restore(state)
             else:
                 self._check_routers()
+                self._end_early()
         self._start_together()
         on_first(keep_first_lines, self.folder / "metrics.jsonl", self.record.lines_written)
 
@@ -179,9 +182,22 @@ class MeritBrain(ResumableBrain):
         """Collect the dev outputs of one batch; the epoch's loss is taken from all of them together."""
         if len(self.dev) < self.common_dev_batches and any_rank(self.stop.wanted):
             self._leave()
+        self._score(batch)
+        return torch.zeros(())
+
+    def score(self, weights: Mapping[str, Tensor], dev: DataLoader[SpeechBatch]) -> dict[str, float]:
+        """Dev metrics of other weights, which stay in the modules."""
+        self.modules.load_state_dict(weights)
+        self.modules.eval()
+        self.dev = []
+        for batch in dev:
+            self._score(batch)
+        return self._gather_dev()[0]
+
+    def _score(self, batch: SpeechBatch) -> None:
         batch = to_device(batch, self.device)
         with torch.no_grad(), self.evaluation_ctx:
-            output = self.compute_forward(batch, stage)
+            output = self.compute_forward(batch, Stage.VALID)
         one = DevRecord()
         one.add(
             output,
@@ -191,7 +207,12 @@ class MeritBrain(ResumableBrain):
             class_weight_C=self.class_weight_C,
         )
         self.dev.append(one)
-        return torch.zeros(())
+
+    def _gather_dev(self) -> tuple[dict[str, float], float]:
+        """Metrics and loss over what all processes scored."""
+        shares = gathered(self.dev)
+        whole = DevRecord.joined([one for row in zip_longest(*shares) for one in row if one is not None])
+        return rounded(whole.scores(self.dev_metrics)), whole.loss(self.settings.objective)
 
     def on_stage_end(self, stage: Any, stage_loss: float, epoch: int | None = None) -> None:
         """Note the time; after dev write the epoch's line, keep its weights if they may be the best, checkpoint."""
@@ -200,18 +221,22 @@ class MeritBrain(ResumableBrain):
         if stage == Stage.TRAIN:
             self.is_training_done, self.train_loss = True, stage_loss
             return
-        shares = gathered(self.dev)
-        whole = DevRecord.joined([one for row in zip_longest(*shares) for one in row if one is not None])
-        metrics = rounded(whole.scores(self.dev_metrics))
+        metrics, loss = self._gather_dev()
         self.record.history.append((self.record.epoch, metrics))
-        dev = {"loss": whole.loss(self.settings.objective), **metrics}
+        dev = {"loss": loss, **metrics}
         self._log({"kind": "epoch", **self._where(), **self.mix_seed, "train": self.record.summary(), "dev": dev})
-        on_first(keep_candidates, self.folder, self.modules, self.record.scores())
+        count = self.settings.average_best
+        on_first(keep_candidates, self.folder, self.modules, self.record.scores(), count=count)
         self.average.swap()
         self._save_checkpoint(end_of_epoch=True)
         self._check_routers()
-        if any_rank(self.stop.wanted) and self.record.epoch < self.settings.epochs:
+        self._end_early()
+        if any_rank(self.stop.wanted) and self.record.epoch < self.counter.limit:
             self._raise_preempted()
+
+    def _end_early(self) -> None:
+        if is_over(self.record.scores(), self.settings.patience):
+            self.counter.limit = self.record.epoch
 
     def _check_routers(self) -> None:
         check_routers(self.record, self.modules["model"], strict=self.settings.strict_routing, run=self.folder)

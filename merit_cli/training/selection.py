@@ -2,8 +2,8 @@
 
 Each dev metric becomes a z-score over the epochs of the run, and the epoch with the largest mean of its
 z-scores is taken; of equals the first. A model with one task is so chosen by that task's metric. Only
-an epoch that no other equals or beats in every metric can be that one, so the weights of the others
-need not be kept.
+an epoch that fewer than K others equal or beat in every metric can be among the K best, so the weights of
+the rest need not be kept.
 """
 
 import math
@@ -34,19 +34,37 @@ def best_epoch(history: Sequence[EpochScore]) -> BestEpoch:
     >>> best_epoch([EpochScore(1, {"f1": 0.2, "sdr": 3.0}), EpochScore(2, {"f1": 0.4, "sdr": 3.1})]).epoch
     2
     """
+    return best_epochs(history, 1)[0]
+
+
+def best_epochs(history: Sequence[EpochScore], count: int) -> list[BestEpoch]:
+    """The ``count`` best epochs, or all where there are fewer; the best first.
+
+    >>> [one.epoch for one in best_epochs([EpochScore(n, {"f1": f1}) for n, f1 in enumerate((0.2, 0.4, 0.3))], 2)]
+    [1, 2]
+    """
     assert history, "no epoch was scored"
     names = sorted(history[0].metrics)
     scores = [0.0] * len(history)
     for name in names:
         for index, z in enumerate(_z_scores([entry.metrics[name] for entry in history])):
             scores[index] += z / len(names)
-    chosen = max(range(len(history)), key=lambda index: (scores[index], -history[index].epoch))
-    return BestEpoch(history[chosen].epoch, scores[chosen], history[chosen].metrics)
+    order = sorted(range(len(history)), key=lambda index: (-scores[index], history[index].epoch))
+    return [BestEpoch(history[index].epoch, scores[index], history[index].metrics) for index in order[:count]]
 
 
-def epochs_to_keep(history: Sequence[EpochScore]) -> set[int]:
-    """Epochs that can still be chosen, whatever epochs are to come."""
-    return {entry.epoch for entry in history if not any(_beats(other, entry) for other in history)}
+def epochs_to_keep(history: Sequence[EpochScore], count: int = 1) -> set[int]:
+    """Epochs that can still be among the ``count`` best, whatever epochs are to come."""
+    return {entry.epoch for entry in history if sum(_beats(other, entry) for other in history) < count}
+
+
+def is_over(history: Sequence[EpochScore], patience: int | None) -> bool:
+    """Whether the best epoch is ``patience`` epochs ago; never for None.
+
+    >>> [is_over([EpochScore(n, {"f1": f1}) for n, f1 in enumerate((0.4, 0.2, 0.3))], patience) for patience in (2, 3)]
+    [True, False]
+    """
+    return patience is not None and history[-1].epoch - best_epoch(history).epoch >= patience
 
 
 def _z_scores(values: Sequence[float]) -> list[float]:

@@ -25,6 +25,8 @@ class FitSettings:
         log_every_steps: Optimiser steps between lines of metrics.jsonl.
         precision: ``fp32``, ``bf16`` or ``fp16`` autocast.
         device: Such as ``cpu``.
+        patience: Epochs after the best one at which the run ends; None trains all.
+        average_best: Epochs whose weights are kept, to be averaged.
         strict_routing: Whether an epoch in which an expert got under 1 % of the frames ends the run.
     """
 
@@ -38,6 +40,8 @@ class FitSettings:
     log_every_steps: int
     precision: str
     device: str
+    patience: int | None = None
+    average_best: int = 1
     strict_routing: bool = False
 
     def redrawn(self, batch: SpeechBatch) -> SpeechBatch:

@@ -33,7 +33,7 @@ def num_parameters(recipe: TrainRecipe) -> int:
 
 
 def test_every_recipe_loads() -> None:
-    assert len(RECIPES) == 32
+    assert len(RECIPES) == 33
     for path in RECIPES:
         assert load_recipe(TrainRecipe, path).epochs > 0, path
 
@@ -87,6 +87,14 @@ def test_paper_recipes_have_the_parameters_of_the_specification(name: str, expec
 def test_the_two_halves_of_preprocessing_have_the_parameters_of_the_specification() -> None:
     both = num_parameters(load("se_paper")) + num_parameters(load("ser_paper"))
     assert both + 2 * WAVLM_LARGE_PARAMETERS == 637_158_783
+
+
+def test_the_papers_first_step_is_its_second_one_with_a_frozen_encoder() -> None:
+    first, second = load("sparse_merit_paper_step1"), load("sparse_merit_paper")
+    apart = {"name": True, "backbone": {"trainable"}, "optimiser": {"warmup_steps", "clip_norm"}}
+    assert first.model_dump(exclude=apart) == second.model_dump(exclude=apart)
+    trainable = [recipe.backbone.model_dump()["trainable"] for recipe in (first, second)]
+    assert trainable == [False, True]
 
 
 def test_the_paper_recipe_has_the_papers_settings() -> None:

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from merit_cli.config.load import read_yaml
 from merit_cli.data.dataset import EMOTION
 from merit_cli.data.fresh_mixtures import MixSources
-from merit_cli.errors import BadData, NoInput
+from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.run_dir import newest_run
 from merit_cli.manifests.checks import check_leaks
 from merit_cli.manifests.inputs import read_inputs
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card, read_manifest
 from merit_cli.manifests.utterance import Utterance
+from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
 
@@ -29,6 +30,7 @@ class TrainingData:
         classes: Emotion labels of the train split, sorted; empty for a model without that task.
         card: Of the data, with notes on leaks that were allowed.
         content: Hash of the manifest.
+        num_left_out: Utterances of both splits that a limit left out.
     """
 
     manifest: Path
@@ -37,6 +39,25 @@ class TrainingData:
     classes: tuple[str, ...]
     card: Card
     content: str
+    num_left_out: int = 0
+
+    def limited(self, limit: int, *, seed: int) -> "TrainingData":
+        """The same with at most ``limit`` utterances of each split, drawn by the seed and spread over the classes.
+
+        Raises:
+            UsageError: There are more classes than that.
+        """
+        if not limit:
+            return self
+        if limit < len(self.classes):
+            raise UsageError(
+                f"a limit of {limit} utterances cannot hold {len(self.classes)} emotions",
+                place="limit",
+                hint=f"give at least {len(self.classes)}",
+            )
+        train, dev = (_spread(split, limit, seed=seed) for split in (self.train, self.dev))
+        num_left_out = len(self.train) + len(self.dev) - len(train) - len(dev)
+        return replace(self, train=train, dev=dev, num_left_out=num_left_out)
 
     def class_counts(self) -> list[int]:
         """Training utterances of each class, in the order of ``classes``."""
@@ -97,6 +118,19 @@ def read_mix_sources(manifest: Path) -> MixSources:
         )
     speech, noise = (tuple(read_manifest(folder / f"{kind}.jsonl")) for kind in ("speech", "noise"))
     return MixSources(speech, noise, MixRecipe.model_validate(dict(read_yaml(recipe))))
+
+
+def _spread(utterances: Sequence[Utterance], limit: int, *, seed: int) -> tuple[Utterance, ...]:
+    """At most ``limit`` of them, class by class in turn, in their old order."""
+    drawn = sorted(utterances, key=lambda one: Draws(seed, "limit", one.id).integer(2**31))
+    rank_of_class: Counter[str] = Counter()
+    turns: list[tuple[int, int, str]] = []
+    for one in drawn:
+        label = str(one.labels.get(EMOTION))
+        turns.append((rank_of_class[label], len(turns), one.id))
+        rank_of_class[label] += 1
+    chosen = {name for _, _, name in sorted(turns)[:limit]}
+    return tuple(one for one in utterances if one.id in chosen)
 
 
 def _split(utterances: Sequence[Utterance], split: str, manifest: Path) -> tuple[Utterance, ...]:

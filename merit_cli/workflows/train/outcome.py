@@ -6,20 +6,41 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file
-
 from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, export_model
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.errors import NoInput
 from merit_cli.io.jsonl import read_lines
 from merit_cli.io.run_dir import RunDir
-from merit_cli.training.candidates import candidate_path
+from merit_cli.training.candidates import mean_weights
 from merit_cli.training.selection import BestEpoch
 from merit_cli.workflows.train.inputs import TrainingData
 from merit_cli.workflows.train.recipe import TrainRecipe
 
 INPUTS_NAME = "inputs.json"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Whose weights the model has.
+
+    Args:
+        best: The best epoch.
+        epochs: That epoch, or those whose weights are averaged.
+        metrics: Dev metrics of the model.
+        num_epochs: Finished.
+    """
+
+    best: BestEpoch
+    epochs: tuple[int, ...]
+    metrics: Mapping[str, float]
+    num_epochs: int
+
+    def describe(self) -> str:
+        """A phrase for the model card."""
+        if len(self.epochs) == 1:
+            return f"{self.best.epoch} of {self.num_epochs}, the largest mean z-score of the dev metrics"
+        return f"mean of the weights of {', '.join(map(str, self.epochs))} of {self.num_epochs}, which dev prefers"
 
 
 @dataclass(frozen=True)
@@ -30,7 +51,7 @@ class TrainSummary:
         run: The run folder.
         epochs: Finished.
         best: ``epoch`` and ``score``, its mean z-score over the run's epochs.
-        metrics: Dev metrics of the best epoch.
+        metrics: Dev metrics of the model.
         data: The manifest, relative to the run folder.
         notes: What the user should know, such as a collapsed router.
     """
@@ -49,11 +70,12 @@ def finish_run(
     run: RunDir,
     parts: Parts,
     normalisation: Normalisation,
-    best: BestEpoch,
+    chosen: Chosen,
+    begun: Mapping[str, str],
 ) -> TrainSummary:
     """Export the best epoch's model and mark the run finished."""
-    weights = load_file(str(candidate_path(run.path, best.epoch)))
-    notes = routing_notes(run.path / "metrics.jsonl")
+    weights = mean_weights(run.path, chosen.epochs)
+    notes = routing_notes(run.path / "metrics.jsonl") + limit_notes(material)
     modules = parts.modules()
     export_model(
         run.path / MODEL_FOLDER,
@@ -62,20 +84,21 @@ def finish_run(
         labels=material.classes,
         normalisation=normalisation,
         card=material.card,
-        metrics=best.metrics,
+        metrics=chosen.metrics,
         facts={
             "training utterances": len(material.train),
             "dev utterances": len(material.dev),
-            "epoch": f"{best.epoch} of {recipe.epochs}, the largest mean z-score of the dev metrics",
+            "epoch": chosen.describe(),
+            **begun,
             "parameters": sum(parameter.numel() for parameter in modules.parameters()),
             **{f"note {number}": note for number, note in enumerate(notes, start=1)},
         },
     )
     summary = TrainSummary(
         run=str(run.path),
-        epochs=recipe.epochs,
-        best={"epoch": best.epoch, "score": round(best.score, 6)},
-        metrics=dict(best.metrics),
+        epochs=chosen.num_epochs,
+        best={"epoch": chosen.best.epoch, "score": round(chosen.best.score, 6)},
+        metrics=dict(chosen.metrics),
         data=data_path(material, run),
         notes=tuple(notes),
     )
@@ -109,3 +132,11 @@ def routing_notes(metrics: Path) -> list[str]:
         f"COLLAPSED ROUTER: expert {expert} got under 1 % of the frames of epoch {epochs[-1]['epoch']}."
         for expert in collapsed
     ]
+
+
+def limit_notes(material: TrainingData) -> list[str]:
+    """A sentence where only a part of the data was used."""
+    if not material.num_left_out:
+        return []
+    used = len(material.train) + len(material.dev)
+    return [f"LIMITED DATA: {used} of {used + material.num_left_out} utterances were used: a look, not a result."]

@@ -89,10 +89,15 @@ class TrainRecipe(FrozenConfig):
         adversary: A discriminator of a metric beside a model that enhances; None trains without.
         enhancement_metric: Signal metric, higher is better, by which the dev split judges enhancement.
         epochs: Passes over the train split.
+        patience: The run ends when the best epoch is so many epochs ago; None trains all epochs.
+        average_best: The model has the mean of the weights of so many best epochs, where dev scores it above the best
+            epoch's; 1 takes the best epoch's.
+        limit: Use only so many utterances of each split, spread over the emotions, for a quick look; 0 uses all.
         batch_size: Utterances in memory at once.
         accumulation: Such batches in one optimiser step; means are taken over all of them.
         precision: Autocast of the forward pass.
         seed: Of weights, order and dropout.
+        init_from: Run or model folder to begin with, as the second of two steps does; what it lacks begins anew.
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0: at epochs' ends only.
         log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict.
         mix_back: Share of the noisy signal that the finished model leaves in its enhanced one.
@@ -109,10 +114,14 @@ class TrainRecipe(FrozenConfig):
     adversary: AdversaryConfig | None = None
     enhancement_metric: Literal["si_sdr_db", "band_si_sdr_db", "snr_db", "ssnr_active_db"] = "si_sdr_db"
     epochs: int = Field(default=20, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    average_best: int = Field(default=1, ge=1)
+    limit: int = Field(default=0, ge=0)
     batch_size: int = Field(default=8, ge=1)
     accumulation: int = Field(default=1, ge=1)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     seed: int = Field(default=0, ge=0)
+    init_from: str | None = None
     checkpoint_every_steps: int = Field(default=200, ge=0)
     log_every_steps: int = Field(default=20, ge=1)
     mix_back: float = Field(default=0.0, ge=0.0, lt=1.0)

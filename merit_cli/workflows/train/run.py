@@ -19,17 +19,20 @@ from merit_cli.metrics.confusion import confusion_matrix
 from merit_cli.metrics.emotion import macro_f1
 from merit_cli.metrics.score import signal_metric
 from merit_cli.training.brain import MeritBrain
+from merit_cli.training.candidates import mean_weights
 from merit_cli.training.dev import DevMetrics, FloatArray
+from merit_cli.training.epoch_record import EpochRecord
 from merit_cli.training.loaders import Loaders, make_loaders
 from merit_cli.training.ranks import job, on_first, rank
 from merit_cli.training.resume import stop_on_sigterm
-from merit_cli.training.selection import BestEpoch, best_epoch
+from merit_cli.training.selection import EpochScore, best_epoch, best_epochs
 from merit_cli.training.settings import FitSettings
 from merit_cli.workers import Machine, no_progress
 from merit_cli.workflows.train.determinism import reseed, seeded
 from merit_cli.workflows.train.inputs import TrainingData, default_data, read_mix_sources, read_training_data
-from merit_cli.workflows.train.outcome import INPUTS_NAME, TrainSummary, data_path, finish_run
+from merit_cli.workflows.train.outcome import INPUTS_NAME, Chosen, TrainSummary, data_path, finish_run
 from merit_cli.workflows.train.recipe import TrainRecipe
+from merit_cli.workflows.train.start import find_start, load_start
 
 LABELS_NAME = "labels.json"
 NORMALISATION_NAME = "normalisation.json"
@@ -96,15 +99,16 @@ def _run(
         needs_labels="emotion" in tasks,
         needs_clean="enhancement" in tasks or recipe.data.remix is not None,
         allow_leak=allow_leak,
-    )
+    ).limited(recipe.limit, seed=recipe.seed)
     check_device(machine.device)
+    start = find_start(recipe.init_from)
     run = on_first(
         open_run,
         output,
         command="train",
         name=recipe.name,
         recipe=resolved(recipe),
-        inputs={"data": material.content},
+        inputs={"data": material.content, **({} if start is None else {"init_from": start.content})},
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -114,6 +118,7 @@ def _run(
     on_first(write_json, run.path / INPUTS_NAME, {"data": data_path(material, run), "allow_leak": allow_leak})
     with seeded(recipe.seed, threads=machine.workers):
         parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes))
+        anew = () if start is None else load_start(parts, start, classes=material.classes)
         normalisation = on_first(
             measure_normalisation,
             material.train,
@@ -123,8 +128,9 @@ def _run(
         on_first(write_json, run.path / LABELS_NAME, list(material.classes))
         on_first(write_json, run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
         reseed(recipe.seed, rank())
-        best = _fit(recipe, material, run, machine, parts, normalisation, cache_dir, strict_routing=strict_routing)
-    summary = on_first(finish_run, recipe, material, run, parts, normalisation, best)
+        chosen = _fit(recipe, material, run, machine, parts, normalisation, cache_dir, strict_routing=strict_routing)
+    begun = {} if start is None else start.facts(anew)
+    summary = on_first(finish_run, recipe, material, run, parts, normalisation, chosen, begun)
     return run, summary
 
 
@@ -138,7 +144,7 @@ def _fit(
     cache_dir: Path | None,
     *,
     strict_routing: bool,
-) -> BestEpoch:
+) -> Chosen:
     cache = _feature_cache(recipe, parts, cache_dir or run.path / "features")
     loaders = _loaders(recipe, material, machine, normalisation, cache)
     modules = parts.modules()
@@ -159,6 +165,8 @@ def _fit(
                 log_every_steps=recipe.log_every_steps,
                 precision=recipe.precision,
                 device=machine.device,
+                patience=recipe.patience,
+                average_best=recipe.average_best,
                 strict_routing=strict_routing,
             ),
             class_weight_C=torch.tensor(class_weights(counts)) if weighted else None,
@@ -168,7 +176,18 @@ def _fit(
             progress=machine.progress,
         )
         record = brain.run(loaders.train, loaders.dev)
-    return best_epoch(record.scores())
+        return _choose(brain, record, loaders, recipe.average_best)
+
+
+def _choose(brain: MeritBrain, record: EpochRecord, loaders: Loaders, count: int) -> Chosen:
+    """The best epoch, or the mean of the best ones where dev prefers it."""
+    found = best_epochs(record.scores(), count)
+    best, epochs = found[0], tuple(one.epoch for one in found)
+    if len(found) > 1:
+        metrics = brain.score(mean_weights(brain.folder, epochs), loaders.dev)
+        if best_epoch([EpochScore(0, best.metrics), EpochScore(1, metrics)]).epoch == 1:
+            return Chosen(best, epochs, metrics, len(record.history))
+    return Chosen(best, (best.epoch,), best.metrics, len(record.history))
 
 
 def _loaders(
