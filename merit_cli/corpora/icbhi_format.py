@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from merit_cli.corpora.breath_labels import label_of
 from merit_cli.errors import BadData, NoInput
 
-BREATH_LABELS = ("normal", "crackle", "wheeze", "both")
 LOCATIONS = frozenset({"Tc", "Al", "Ar", "Pl", "Pr", "Ll", "Lr"})
 MODES = frozenset({"sc", "mc"})
 DEVICES = frozenset({"AKGC417L", "LittC2SE", "Litt3200", "Meditron"})
@@ -57,7 +57,7 @@ class Cycle:
     Args:
         start: In seconds.
         end: In seconds.
-        label: One of `BREATH_LABELS`.
+        label: One of `breath_labels.BREATH_LABELS`.
         line: Number of its line, from 1.
     """
 
@@ -65,6 +65,21 @@ class Cycle:
     end: float
     label: str
     line: int
+
+
+@dataclass(frozen=True)
+class LineProblem:
+    """A line of an annotation that cannot be used, or is odd.
+
+    Args:
+        line: Its number, from 1.
+        reason: What is wrong.
+        kept: Whether it gives a cycle all the same.
+    """
+
+    line: int
+    reason: str
+    kept: bool
 
 
 def parse_stem(stem: str) -> RecordingName:
@@ -82,40 +97,32 @@ def parse_stem(stem: str) -> RecordingName:
     return RecordingName(**match.groupdict())
 
 
-def label_of(*, has_crackle: bool, has_wheeze: bool) -> str:
-    """The class of a cycle by its two flags.
-
-    >>> label_of(has_crackle=True, has_wheeze=True)
-    'both'
-    """
-    return BREATH_LABELS[int(has_crackle) + 2 * int(has_wheeze)]
-
-
-def read_annotation(path: Path) -> tuple[list[Cycle], list[str]]:
-    """The cycles of an annotation file, and a sentence for each line that cannot be used or is odd.
+def read_annotation(path: Path) -> tuple[list[Cycle], list[LineProblem]]:
+    """The cycles of an annotation file, and what is wrong with each line that cannot be used or is odd.
 
     Raises:
         NoInput: There is no such file.
         BadData: Not one line of it can be used.
     """
     cycles: list[Cycle] = []
-    problems: list[str] = []
+    problems: list[LineProblem] = []
     for number, text in enumerate(_lines(path), start=1):
         if not text.strip():
             continue
         try:
             cycle, note = _parse_line(text, number)
         except ValueError as error:
-            problems.append(f"line {number}: {error}")
+            problems.append(LineProblem(number, str(error), kept=False))
             continue
         if note:
-            problems.append(f"line {number}: {note}")
+            problems.append(LineProblem(number, note, kept=True))
         if cycles and cycle.start < cycles[-1].end - 1e-6:
             overlap = cycles[-1].end - cycle.start
-            problems.append(f"line {number}: overlaps the cycle before it by {overlap:.3f} s; both are kept")
+            words = f"overlaps the cycle before it by {overlap:.3f} s; both are kept"
+            problems.append(LineProblem(number, words, kept=True))
         cycles.append(cycle)
     if not cycles:
-        why = f": {problems[0]}" if problems else ""
+        why = f": line {problems[0].line}: {problems[0].reason}" if problems else ""
         raise BadData(f"the annotation has no usable cycle{why}", place=str(path))
     return cycles, problems
 

@@ -1,55 +1,30 @@
 """A folder in the ICBHI 2017 layout as cycles with patients, labels and splits."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from merit_cli.corpora.icbhi_format import (
-    DEVICES,
-    SPLIT_LIST_NAME,
-    Cycle,
-    RecordingName,
-    parse_stem,
-    read_annotation,
-    read_split_list,
-)
-from merit_cli.corpora.icbhi_splits import assign_splits
+from merit_cli.corpora.breath_reading import AUDIO_SUFFIXES, BreathReading, add_span, open_recording
+from merit_cli.corpora.breath_splits import assign_splits
+from merit_cli.corpora.icbhi_format import DEVICES, SPLIT_LIST_NAME, parse_stem, read_annotation, read_split_list
+from merit_cli.corpora.icbhi_tables import patient_facts
 from merit_cli.errors import BadData, MeritError, NoInput
-from merit_cli.io.audio_file import AudioInfo, audio_info
-from merit_cli.manifests.utterance import Utterance
 
-END_TOLERANCE_S = 0.1
-"""A cycle may end this much after the audio: annotations are rounded; it is cut at the end of the audio."""
-_SUFFIXES = (".wav", ".flac")  # where both are there, the first
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A recording or cycle that was left out, or a remark on one that was kept."""
-
-    id: str
-    reason: str
-    kept: bool
+MAX_NAMED = 3
 
 
 @dataclass
-class IcbhiReading:
+class IcbhiReading(BreathReading):
     """What a folder holds.
 
     Args:
-        cycles: One utterance a cycle; ``info["official_split"]`` keeps the list's word.
-        problems: Recordings and cycles that are odd or left out.
-        notes: Sentences on the corpus as a whole, for its card.
+        annotated: Cycles of each official split and label, ``train normal``, and of each label, as annotated.
+        num_recordings: Recordings with an ICBHI name.
     """
 
-    cycles: list[Utterance] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def add_problem(self, item_id: str, reason: str, *, kept: bool) -> None:
-        """Put a sentence about one item on record."""
-        self.problems.append(Problem(item_id, reason, kept))
+    annotated: Counter[str] = field(default_factory=Counter)
+    num_recordings: int = 0
 
 
 def read_icbhi_folder(raw: Path, *, devices: frozenset[str] = DEVICES, seed: int = 0) -> IcbhiReading:
@@ -71,11 +46,12 @@ def read_icbhi_folder(raw: Path, *, devices: frozenset[str] = DEVICES, seed: int
     recordings, texts = _find_files(raw)
     reading = IcbhiReading()
     official = _official_splits(raw, recordings, reading)
+    patients, table_notes = patient_facts(raw)
     for stem, paths in recordings.items():
         if len(paths) > 1:
-            reading.add_problem(stem, f"wav and flac are both there; {paths[0].name} is used", kept=True)
+            reading.add_problem(stem, f"{len(paths)} files of this name are there; {paths[0].name} is used", kept=True)
         try:
-            _read_recording(reading, stem, paths[0], texts, official.get(stem, ""), devices)
+            _read_recording(reading, stem, paths[0], texts, official.get(stem, ""), devices, patients)
         except MeritError as error:
             reading.add_problem(stem, f"left out: {error.message}", kept=False)
     for stem in sorted(texts.keys() - recordings.keys()):
@@ -85,7 +61,7 @@ def read_icbhi_folder(raw: Path, *, devices: frozenset[str] = DEVICES, seed: int
         first = reading.problems[0] if reading.problems else None
         raise BadData("not one cycle can be used", place=str(raw), hint=f"{first.id}: {first.reason}" if first else "")
     reading.cycles, split_notes = assign_splits(reading.cycles, seed=seed)
-    reading.notes += split_notes
+    reading.notes += [*split_notes, *table_notes, *_device_notes(reading)]
     return reading
 
 
@@ -94,7 +70,7 @@ def _find_files(raw: Path) -> tuple[dict[str, list[Path]], dict[str, Path]]:
     if not raw.is_dir():
         raise NoInput("the corpus folder does not exist", place=str(raw))
     recordings: dict[str, list[Path]] = defaultdict(list)
-    for suffix in _SUFFIXES:
+    for suffix in AUDIO_SUFFIXES:
         for path in sorted(raw.rglob("*")):
             if path.suffix.lower() == suffix and not path.name.startswith("."):
                 recordings[path.stem].append(path.resolve())
@@ -122,59 +98,51 @@ def _official_splits(raw: Path, recordings: Mapping[str, object], reading: Icbhi
     official = read_split_list(found[0])
     absent = [stem for stem in official if stem not in recordings]
     if absent:
-        some = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+        some = ", ".join(absent[:MAX_NAMED]) + (", ..." if len(absent) > MAX_NAMED else "")
         reading.notes.append(f"{len(absent)} of {len(official)} lines of the split list have no recording ({some}).")
     return official
 
 
 def _read_recording(
-    reading: IcbhiReading, stem: str, path: Path, texts: Mapping[str, Path], split: str, devices: frozenset[str]
+    reading: IcbhiReading,
+    stem: str,
+    path: Path,
+    texts: Mapping[str, Path],
+    split: str,
+    devices: frozenset[str],
+    patients: Mapping[str, Mapping[str, str]],
 ) -> None:
     name = parse_stem(stem)
+    reading.num_recordings += 1
     if stem not in texts:
         raise NoInput("its annotation .txt is missing")
-    info = audio_info(path)
-    cycles, remarks = read_annotation(texts[stem])
-    for remark in [*name.oddities(devices), *remarks]:
-        reading.add_problem(stem, remark, kept=True)
-    if info.num_channels > 1:
-        reading.add_problem(stem, f"{info.num_channels} channels: their mean is used", kept=True)
+    known = dict(patients.get(name.patient, {}))
+    diagnosis = {"diagnosis": known.pop("diagnosis")} if "diagnosis" in known else {}
+    facts = {"location": name.location, "mode": name.mode, "device": name.device, **known}
+    facts |= {"official_split": split} if split else {}
+    recording = open_recording(reading, stem, path, patient=name.patient, facts=facts)
+    cycles, problems = read_annotation(texts[stem])
+    for oddity in name.oddities(devices):
+        reading.add_problem(stem, oddity, kept=True)
+    for problem in problems:
+        item = stem if problem.kept else f"{stem}__c{problem.line:02d}"
+        words = f"line {problem.line}: {problem.reason}"
+        reading.add_problem(item, words if problem.kept else f"left out: {words}", kept=problem.kept)
     for cycle in cycles:
-        utterance = _cycle_utterance(reading, stem, path, name, info, cycle, split)
-        if utterance is not None:
-            reading.cycles.append(utterance)
+        reading.annotated.update([cycle.label, f"{split} {cycle.label}"])
+        labels = {"breath": cycle.label, **diagnosis}
+        add_span(reading, recording, f"{stem}__c{cycle.line:02d}", start=cycle.start, end=cycle.end, labels=labels)
 
 
-def _cycle_utterance(
-    reading: IcbhiReading, stem: str, path: Path, name: RecordingName, info: AudioInfo, cycle: Cycle, split: str
-) -> Utterance | None:
-    item_id = f"{stem}__c{cycle.line:02d}"
-    if cycle.end > info.duration + END_TOLERANCE_S:
-        reading.add_problem(
-            item_id, f"left out: ends at {cycle.end:.3f} s, the audio at {info.duration:.3f} s", kept=False
-        )
-        return None
-    start = round(cycle.start * info.sample_rate)
-    end = min(round(cycle.end * info.sample_rate), info.num_samples)
-    if end <= start:
-        reading.add_problem(item_id, "left out: the cycle holds no samples", kept=False)
-        return None
-    facts = {
-        "location": name.location,
-        "mode": name.mode,
-        "device": name.device,
-        "recording": stem,
-        "recording_samples": str(info.num_samples),
-    }
-    if split:
-        facts["official_split"] = split
-    return Utterance(
-        id=item_id,
-        audio=path,
-        sample_rate=info.sample_rate,
-        num_samples=end - start,
-        start=start,
-        speaker=name.patient,
-        labels={"breath": cycle.label},
-        info=facts,
-    )
+def _device_notes(reading: IcbhiReading) -> list[str]:
+    """A sentence on devices that were trained on and are not tested, or the reverse."""
+    by_split: dict[str, set[str]] = defaultdict(set)
+    for cycle in reading.cycles:
+        by_split[cycle.split].add(cycle.info["device"])
+    trained, tested = by_split["train"], by_split["test"]
+    notes = []
+    if tested and trained - tested:
+        notes.append(f"No test recording is by {', '.join(sorted(trained - tested))}.")
+    if trained and tested - trained:
+        notes.append(f"No training recording is by {', '.join(sorted(tested - trained))}.")
+    return notes

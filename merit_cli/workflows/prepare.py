@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -11,9 +11,12 @@ from merit_cli.assets import bundled
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import read_yaml, resolved
 from merit_cli.corpora import CORPORA
-from merit_cli.corpora.prepared import CorpusAdapter
+from merit_cli.corpora.prepared import CorpusAdapter, Remark
+from merit_cli.corpora.split_plans import DEFAULT_FOLDS, SplitPlan, apply_split_plan, check_split_plan, parse_split_plan
 from merit_cli.errors import MeritError, NoInput, Unavailable
 from merit_cli.io.hashing import hash_of_files, sha256_of_file
+from merit_cli.io.jsonl import write_lines
+from merit_cli.io.ledger import Entry
 from merit_cli.io.package_index import TIME_LIMIT_S
 from merit_cli.io.pinned_file import PinnedFile, cached_file, fetch_file
 from merit_cli.io.run_dir import open_run
@@ -24,18 +27,24 @@ from merit_cli.manifests.read_write import CARD_NAME, MANIFEST_NAME, write_card,
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine
 
+LEDGER_NAME = "ledger.jsonl"
+
 
 class PrepareRecipe(FrozenConfig):
     """What decides a prepared corpus.
 
     Args:
         corpus: Name of its adapter.
-        fold: Leave-one-speaker-out fold, from 1; None keeps the corpus's own splits.
+        fold: Leave-one-speaker-out fold, or that of ``splits``, from 1; None keeps the corpus's own splits.
+        splits: What the splits are: ``corpus`` leaves them to the adapter; see `corpora.split_plans`.
+        num_folds: Of the plan ``folds``.
         allow_leak: Go on although splits share a speaker.
     """
 
     corpus: str
     fold: int | None = None
+    splits: str = "corpus"
+    num_folds: int = DEFAULT_FOLDS
     allow_leak: bool = False
 
 
@@ -51,6 +60,7 @@ class PrepareSummary:
         speakers: In all.
         seconds: Of audio.
         notes: What every table made from it must repeat.
+        skipped: Recordings or parts of them that could not be used.
         already_done: Whether an earlier call had finished it.
     """
 
@@ -61,6 +71,7 @@ class PrepareSummary:
     speakers: int
     seconds: float
     notes: tuple[str, ...]
+    skipped: int = 0
     already_done: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +86,7 @@ def run_prepare(
     output: Path | None,
     machine: Machine,
     fold: int | None = None,
+    splits: str | None = None,
     fetch: bool = False,
     allow_leak: bool = False,
 ) -> PrepareSummary:
@@ -85,7 +97,8 @@ def run_prepare(
         raw: The corpus as the user has it; None for a bundled or made one, or one that was fetched.
         output: The run folder; None takes the default one.
         machine: Where default folders go; whether to overwrite.
-        fold: Leave-one-speaker-out fold, from 1; None keeps the corpus's own splits.
+        fold: Leave-one-speaker-out fold, or that of ``splits``, from 1; None keeps the corpus's own splits.
+        splits: ``official``, ``folds``, ``folds:K``, ``random`` or a file of folds; None: the corpus's own.
         fetch: Fetch the raw file through the package index where it is not cached.
         allow_leak: Go on although splits share a speaker.
 
@@ -93,18 +106,20 @@ def run_prepare(
         UsageError: The name, the fold or the output folder is wrong.
         NoInput: The raw corpus is missing.
         BadData: It cannot be used.
-        CheckFailed: Its splits share a speaker.
+        CheckFailed: Its splits share a speaker, or were to be drawn cycle by cycle.
         Unavailable: It has to be fetched first, or the output cannot be written.
     """
     adapter = cast(CorpusAdapter, CORPORA.load(corpus, place="CORPUS"))
     raw = _pinned_raw(corpus, fetch=fetch) if raw is None else raw
-    recipe = PrepareRecipe(corpus=corpus, fold=fold, allow_leak=allow_leak)
+    plan = parse_split_plan(splits)
+    check_split_plan(plan, fold, allow_leak=allow_leak)
+    recipe = PrepareRecipe(corpus=corpus, fold=fold, splits=plan.kind, num_folds=plan.folds, allow_leak=allow_leak)
     run = open_run(
         output,
         command="prepare",
         name=corpus if fold is None else f"{corpus}-fold{fold}",
         recipe=resolved(recipe),
-        inputs=_inputs(corpus, raw),
+        inputs=_inputs(corpus, raw, plan),
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -112,15 +127,30 @@ def run_prepare(
     if run.state == "done":
         stored = {**run.summary(), "output": run.path, "manifest": manifest, "already_done": True}
         return PrepareSummary(**{**stored, "notes": tuple(stored["notes"])})
-    utterances, card = adapter(raw, run.path)
-    if fold is not None:
+    utterances, card, remarks = adapter(raw, run.path)
+    plan_notes: list[str] = []
+    if plan.kind != "corpus":
+        utterances, plan_notes = apply_split_plan(utterances, plan, fold)
+    elif fold is not None:
         utterances = leave_one_speaker_out(utterances, fold)
-    notes = (*card.notes, *check_leaks(utterances, card, allow_leak=allow_leak))
+    notes = (*card.notes, *plan_notes, *check_leaks(utterances, card, allow_leak=allow_leak))
     write_card(run.path, card.model_copy(update={"notes": notes}))
     write_manifest(manifest, utterances)
-    summary = _summary(run.path, utterances, notes)
+    write_remarks(run.path / LEDGER_NAME, remarks)
+    skipped = len({remark.id for remark in remarks if not remark.kept})
+    summary = replace(_summary(run.path, utterances, notes), skipped=skipped)
     run.finish(summary.to_json())
     return summary
+
+
+def write_remarks(path: Path, remarks: Sequence[Remark]) -> None:
+    """The ledger of an adapter: a line for each item that was left out (``skipped``) or is odd (``done``)."""
+    reasons: dict[str, list[str]] = {}
+    for remark in remarks:
+        reasons.setdefault(remark.id, []).append(remark.reason)
+    lost = {remark.id for remark in remarks if not remark.kept}
+    entries = (Entry(item, "skipped" if item in lost else "done", "; ".join(said)) for item, said in reasons.items())
+    write_lines(path, (entry.to_line() for entry in entries))
 
 
 def _bundled_card(corpus: str) -> Path | None:
@@ -140,8 +170,10 @@ def _pinned_raw(corpus: str, *, fetch: bool) -> Path | None:
     return fetch_file(pinned) if fetch else cached_file(pinned, how_to_get=f"merit prepare {corpus} --fetch")
 
 
-def _inputs(corpus: str, raw: Path | None) -> dict[str, str]:
+def _inputs(corpus: str, raw: Path | None, plan: SplitPlan) -> dict[str, str]:
     inputs = {"merit": __version__}  # adapters and the bundled corpora change with it
+    if plan.path is not None:
+        inputs["folds"] = sha256_of_file(plan.path)
     if card := _bundled_card(corpus):
         inputs["card"] = sha256_of_file(card)
     if raw is not None:

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from merit_cli.corpora.icbhi import PROBLEMS_NAME
 from merit_cli.io.hashing import sha256_of_file
-from merit_cli.io.jsonl import read_lines
-from merit_cli.io.ledger import Ledger
+from merit_cli.io.ledger import Ledger, read_ledger
 from merit_cli.manifests.checks import check_leaks
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card, read_card, read_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine
-from merit_cli.workflows.prepare import run_prepare
+from merit_cli.workflows.prepare import LEDGER_NAME, run_prepare
 
 SYNTHETIC_CORPUS = "synthetic-breath"
 
@@ -56,9 +54,9 @@ def read_corpus(source: Path | None, *, machine: Machine, allow_leak: bool = Fal
     card = read_card(manifest) or Card(name=manifest.parent.name)
     notes = check_leaks(utterances, card, allow_leak=allow_leak)
     card = card.model_copy(update={"notes": tuple(dict.fromkeys([*card.notes, *notes]))})
-    path = manifest.parent / PROBLEMS_NAME
-    lines = [line for _, line in read_lines(path)] if path.exists() else []
-    return BreathCorpus(manifest, utterances, card, {line["id"]: line["reason"] for line in lines if not line["kept"]})
+    entries = read_ledger(manifest.parent / LEDGER_NAME).values()
+    lost = {entry.id: entry.reason for entry in entries if entry.status != "done"}
+    return BreathCorpus(manifest, utterances, card, lost)
 
 
 def open_ledger(run: Path, corpus: BreathCorpus) -> Ledger:

@@ -10,6 +10,7 @@ import numpy as np
 
 from merit_cli.audio.breath_quality import band_swing_db
 from merit_cli.audio.repetition import repeat_to_length
+from merit_cli.corpora.breath_reading import UNANNOTATED_GAPS
 from merit_cli.enhancers.contract import Enhancer, EnhancerConfig
 from merit_cli.errors import MeritError
 from merit_cli.io.audio_file import FloatArray, read_audio, resample
@@ -136,6 +137,8 @@ def _clip(samples: FloatArray, cycle: Utterance, settings: CutSettings) -> Clip:
 def background_stretches(cycles: Sequence[Utterance], *, at_least: float = 1.0) -> list[Utterance]:
     """Stretches of the recordings that no cycle covers, as utterances labelled ``background``.
 
+    Recordings whose corpus did not annotate all of their breath have none.
+
     Args:
         cycles: All annotated cycles of the recordings, with ``info["recording_samples"]`` where known.
         at_least: Shortest stretch, in seconds.
@@ -143,7 +146,8 @@ def background_stretches(cycles: Sequence[Utterance], *, at_least: float = 1.0) 
     by_audio: dict[Path, list[Utterance]] = defaultdict(list)
     for cycle in cycles:
         by_audio[cycle.audio].append(cycle)
-    return [gap for group in by_audio.values() for gap in _gaps(group, at_least)]
+    covered = [group for group in by_audio.values() if UNANNOTATED_GAPS.items() - group[0].info.items()]
+    return [gap for group in covered for gap in _gaps(group, at_least)]
 
 
 def _gaps(group: Sequence[Utterance], at_least: float) -> list[Utterance]:

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.corpora.icbhi_format import BREATH_LABELS
+from merit_cli.corpora.breath_labels import BREATH_LABELS
 from merit_cli.enhancers.select import EnhancerChoice
 from merit_cli.models.breath import BreathCnnConfig
 

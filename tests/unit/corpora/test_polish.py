@@ -46,7 +46,7 @@ def write_archive(path: Path, clips: dict[str, bytes]) -> None:
 
 
 def test_there_are_450_clips_thirty_for_each_speaker_and_emotion(archive: Path, tmp_path: Path) -> None:
-    utterances, _ = prepare_polish(archive, tmp_path)
+    utterances = prepare_polish(archive, tmp_path).utterances
     counts = Counter((u.speaker, u.labels["emotion"]) for u in utterances)
     assert len(utterances) == 450
     assert len(counts) == 15
@@ -54,7 +54,7 @@ def test_there_are_450_clips_thirty_for_each_speaker_and_emotion(archive: Path, 
 
 
 def test_a_clip_is_labelled_by_its_name_and_keeps_its_sound(archive: Path, tmp_path: Path) -> None:
-    utterances, _ = prepare_polish(archive, tmp_path)
+    utterances = prepare_polish(archive, tmp_path).utterances
     clip = next(u for u in utterances if u.id == "m4__s_stop_3")
     assert (clip.speaker, clip.split, clip.labels["emotion"], clip.info["word"]) == ("m4", "dev", "fear", "stop")
     original, _ = soundfile.read(io.BytesIO(miniature_clips()["m4.s_stop_3.wav"]))
@@ -63,13 +63,13 @@ def test_a_clip_is_labelled_by_its_name_and_keeps_its_sound(archive: Path, tmp_p
 
 
 def test_the_default_splits_share_no_speaker(archive: Path, tmp_path: Path) -> None:
-    utterances, _ = prepare_polish(archive, tmp_path)
+    utterances = prepare_polish(archive, tmp_path).utterances
     assert Counter(u.split for u in utterances) == {"train": 270, "dev": 90, "test": 90}
     assert len({(u.speaker, u.split) for u in utterances}) == 5
 
 
 def test_the_card_cites_the_corpus_and_says_that_its_terms_are_not_confirmed(archive: Path, tmp_path: Path) -> None:
-    _, card = prepare_polish(archive, tmp_path)
+    card = prepare_polish(archive, tmp_path).card
     assert "10.34808/h46c-hb44" in card.notes[0]
     assert "not confirmed" in card.licence
 

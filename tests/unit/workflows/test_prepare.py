@@ -33,7 +33,7 @@ def prepare_tiny(raw: Path | None, output: Path) -> PreparedCorpus:
 
 
 def prepare_leaky(raw: Path | None, output: Path) -> PreparedCorpus:
-    utterances, card = prepare_tiny(raw, output)
+    utterances, card, _ = prepare_tiny(raw, output)
     return PreparedCorpus([replace(u, speaker="one") for u in utterances], card)
 
 
