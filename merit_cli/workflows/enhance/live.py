@@ -103,32 +103,15 @@ def wav_header(sample_rate: int) -> bytes:
     return b"RIFF" + struct.pack("<I", ENDLESS) + b"WAVE" + layout + b"data" + struct.pack("<I", ENDLESS)
 
 
-class _Counted:
-    """A source that knows whether anything has come, and cannot go back."""
-
-    def __init__(self, source: BinaryIO) -> None:
-        self._source, self.num_bytes = source, 0
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        found = self._source.read(size)
-        self.num_bytes += len(found)
-        return found
-
-
 def _blocks(source: BinaryIO, rate: int, hop_length: int, name: str) -> Iterator[FloatArray]:
     """The samples of a WAV, a hop at a time; the header is read at once."""
-    counted = _Counted(source)
     try:
-        # read to its end by the generator, and closed by its owner
-        reader = wave.open(counted, "rb")  # type: ignore[call-overload]  # noqa: SIM115 - all that wave asks for
-    except (EOFError, wave.Error) as error:
-        if not counted.num_bytes:
-            hint = "arecord -f S16_LE | merit enhance - --stream"
-            raise NoInput("nothing came on stdin", place="-", hint=hint) from None
-        reason = str(error) or "it ends within its header"
+        reader = wave.open(source, "rb")  # noqa: SIM115 - read to its end by the generator, and closed by its owner
+    except EOFError:
+        raise NoInput("nothing came on stdin", place="-", hint="arecord -f S16_LE | merit enhance - --stream") from None
+    except wave.Error as error:
         hint = "send 16-bit PCM, as: sox in.flac -t wav -b 16 - | merit enhance - --stream"
-        raise BadData(f"what came is not a WAV of PCM samples: {reason}", place="stdin", hint=hint) from None
+        raise BadData(f"what came is not a WAV of PCM samples: {error}", place="stdin", hint=hint) from None
     layout = reader.getnchannels(), reader.getsampwidth(), reader.getframerate()
     if layout != (1, _SAMPLE_BYTES, rate):
         raise BadData(

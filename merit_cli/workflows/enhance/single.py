@@ -49,8 +49,7 @@ def enhance_stream(recipe: EnhanceRecipe, source: BinaryIO | Path, sink: BinaryI
         try:
             enhance_file(recipe, noisy, target, machine=machine)
         except (BadData, NoInput) as error:
-            where = place if error.place in ("", str(noisy)) else error.place  # or the model's place
-            raise type(error)(error.message, place=where, hint=error.hint) from error
+            raise type(error)(error.message, place=place, hint=error.hint) from error
         if not isinstance(sink, Path):
             sink.write(target.read_bytes())
             sink.flush()

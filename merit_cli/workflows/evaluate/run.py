@@ -172,13 +172,7 @@ def _predict(material: Material, folder: Path, machine: Machine) -> tuple[Materi
     notes = (*material.notes, *result.notes)
     bad = {**material.bad, **result.failed}
     return (
-        replace(
-            material,
-            predictions=predictions or None,
-            notes=notes,
-            bad=bad,
-            routing={one.id: one for one in result.routing},
-        ),
+        replace(material, predictions=predictions or None, notes=notes, bad=bad),
         {one.id: one.audio for one in result.enhanced},
     )
 
