@@ -43,6 +43,9 @@ def train(
             "--strict-routing", help="End with exit code 4 where an expert gets under 1 % of the frames of an epoch."
         ),
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Show the metrics in TensorBoard too (extra tensorboard).")
+    ] = False,
     cache_dir: Annotated[
         Path | None,
         typer.Option(
@@ -124,6 +127,7 @@ def train(
         allow_leak=allow_leak,
         cache_dir=cache_dir,
         strict_routing=strict_routing,
+        tensorboard=tensorboard,
     )
     if is_first_process():
         _show(summary, where=run.path, nothing_to_do=run.state == "done", as_json=as_json)

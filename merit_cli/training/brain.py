@@ -23,11 +23,12 @@ from merit_cli.data.fresh_mixtures import draw_epoch
 from merit_cli.data.sampler import LengthBucketSampler
 from merit_cli.losses.objective import ObjectiveSums, batch_sums
 from merit_cli.training.average import WeightAverage
+from merit_cli.training.board import Board
 from merit_cli.training.candidates import keep_candidates
 from merit_cli.training.dev import DevMetrics, DevRecord
 from merit_cli.training.epoch_record import EpochRecord, rounded, step_facts
 from merit_cli.training.optim import rate_factor, set_rate
-from merit_cli.training.ranks import any_rank, gathered, on_first
+from merit_cli.training.ranks import any_rank, gathered, on_first, rank
 from merit_cli.training.resumable import ResumableBrain
 from merit_cli.training.resume import StopRequest, keep_first_lines, make_checkpointer
 from merit_cli.training.routing_checks import check_routers
@@ -127,6 +128,8 @@ class MeritBrain(ResumableBrain):
                 self._end_early()
         self._start_together()
         on_first(keep_first_lines, self.folder / "metrics.jsonl", self.record.lines_written)
+        if self.settings.tensorboard and rank() == 0:
+            self.board = Board(self.folder, after=self.optimizer_step)
 
     def on_stage_start(self, stage: Any, epoch: int | None = None) -> None:
         """Start a new epoch's record, unless it is resumed, or an empty dev record."""

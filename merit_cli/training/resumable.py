@@ -12,6 +12,7 @@ from merit_cli.errors import Preempted, Unavailable
 from merit_cli.io.atomic import write_text
 from merit_cli.io.jsonl import LineWriter
 from merit_cli.training.average import WeightAverage
+from merit_cli.training.board import Board
 from merit_cli.training.epoch_record import EpochRecord, rounded
 from merit_cli.training.ranks import any_rank, copy_from_first, gathered, num_ranks, on_first, rank
 from merit_cli.training.resume import (
@@ -38,6 +39,7 @@ class ResumableBrain(Brain):  # type: ignore[misc]
     stepper: Stepper
     checkpointer: WholeCheckpointer
     random: list[dict[str, Any]]
+    board: Board | None = None
     is_training_done: bool
     train_loss: float
 
@@ -107,7 +109,10 @@ class ResumableBrain(Brain):  # type: ignore[misc]
         return {"epoch": self.record.epoch, "step": self.optimizer_step}
 
     def _log(self, line: dict[str, Any]) -> None:
-        self._write("metrics.jsonl", rounded(line))
+        written = rounded(line)
+        self._write("metrics.jsonl", written)
+        if self.board is not None:
+            self.board.add(written)
         self.record.lines_written += 1
 
     def _write(self, name: str, line: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ class FitSettings:
         device: Such as ``cpu``.
         patience: Epochs after the best one at which the run ends; None trains all.
         average_best: Epochs whose weights are kept, to be averaged.
+        tensorboard: Whether the lines of metrics.jsonl are shown there too.
         strict_routing: Whether an epoch in which an expert got under 1 % of the frames ends the run.
     """
 
@@ -42,6 +43,7 @@ class FitSettings:
     device: str
     patience: int | None = None
     average_best: int = 1
+    tensorboard: bool = False
     strict_routing: bool = False
 
     def redrawn(self, batch: SpeechBatch) -> SpeechBatch:

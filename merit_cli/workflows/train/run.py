@@ -18,6 +18,7 @@ from merit_cli.losses.emotion import class_weights
 from merit_cli.metrics.confusion import confusion_matrix
 from merit_cli.metrics.emotion import macro_f1
 from merit_cli.metrics.score import signal_metric
+from merit_cli.training.board import check_board
 from merit_cli.training.brain import MeritBrain
 from merit_cli.training.candidates import mean_weights
 from merit_cli.training.dev import DevMetrics, FloatArray
@@ -47,6 +48,7 @@ def run_train(
     allow_leak: bool = False,
     cache_dir: Path | None = None,
     strict_routing: bool = False,
+    tensorboard: bool = False,
 ) -> tuple[RunDir, TrainSummary]:
     """Train a model, or go on with an unfinished run from its last checkpoint; under torchrun all processes call it.
 
@@ -58,6 +60,7 @@ def run_train(
         allow_leak: Go on although splits share a speaker or a noise file.
         cache_dir: Where features of a frozen encoder are kept; None keeps them in the run folder.
         strict_routing: End the run where an expert got under 1 % of the frames of an epoch.
+        tensorboard: Show the lines of metrics.jsonl in TensorBoard too.
 
     Returns:
         The run and its summary. A finished run is not touched; its state is ``done``.
@@ -80,6 +83,7 @@ def run_train(
             allow_leak=allow_leak,
             cache_dir=cache_dir,
             strict_routing=strict_routing,
+            tensorboard=tensorboard,
         )
 
 
@@ -92,7 +96,10 @@ def _run(
     allow_leak: bool,
     cache_dir: Path | None,
     strict_routing: bool,
+    tensorboard: bool,
 ) -> tuple[RunDir, TrainSummary]:
+    if tensorboard:
+        check_board()
     tasks = tasks_of(recipe.model)
     material = read_training_data(
         data,
@@ -128,7 +135,17 @@ def _run(
         on_first(write_json, run.path / LABELS_NAME, list(material.classes))
         on_first(write_json, run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
         reseed(recipe.seed, rank())
-        chosen = _fit(recipe, material, run, machine, parts, normalisation, cache_dir, strict_routing=strict_routing)
+        chosen = _fit(
+            recipe,
+            material,
+            run,
+            machine,
+            parts,
+            normalisation,
+            cache_dir,
+            strict_routing=strict_routing,
+            tensorboard=tensorboard,
+        )
     begun = {} if start is None else start.facts(anew)
     summary = on_first(finish_run, recipe, material, run, parts, normalisation, chosen, begun)
     return run, summary
@@ -144,6 +161,7 @@ def _fit(
     cache_dir: Path | None,
     *,
     strict_routing: bool,
+    tensorboard: bool,
 ) -> Chosen:
     cache = _feature_cache(recipe, parts, cache_dir or run.path / "features")
     loaders = _loaders(recipe, material, machine, normalisation, cache)
@@ -168,6 +186,7 @@ def _fit(
                 patience=recipe.patience,
                 average_best=recipe.average_best,
                 strict_routing=strict_routing,
+                tensorboard=tensorboard,
             ),
             class_weight_C=torch.tensor(class_weights(counts)) if weighted else None,
             dev_metrics=dev_metrics(material.classes, normalisation.sample_rate, recipe.enhancement_metric),
