@@ -23,10 +23,12 @@ class TaskRouting:
     Args:
         load: Share of each expert in the choices of all frames; where all experts run, its mean probability.
         best: Most probable expert of each of the first frames.
+        entropy: Mean over all frames of the probabilities' entropy, in nats.
     """
 
     load: tuple[float, ...]
     best: tuple[int, ...]
+    entropy: float
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class Routed:
         num_frames: All of its frames.
         frames_per_second: Of the encoder.
         tasks: Task to its routing.
+        overlap: Mean over all frames of what the tasks' shares of the experts have in common, 0 to 1.
     """
 
     id: str
     num_frames: int
     frames_per_second: float
     tasks: Mapping[str, TaskRouting]
+    overlap: float
 
     def to_line(self) -> dict[str, Any]:
         """As JSON data; ``best`` is base64 of zlib of one byte a frame."""
@@ -51,11 +55,12 @@ class Routed:
             task: {
                 "load": [round(share, 6) for share in one.load],
                 "best": base64.b64encode(zlib.compress(bytes(one.best), 9)).decode("ascii"),
+                "entropy": round(one.entropy, 6),
             }
             for task, one in self.tasks.items()
         }
         facts = {"num_frames": self.num_frames, "frames_per_second": round(self.frames_per_second, 6)}
-        return {"id": self.id, **facts, "tasks": tasks}
+        return {"id": self.id, **facts, "overlap": round(self.overlap, 6), "tasks": tasks}
 
     @classmethod
     def from_line(cls, line: Mapping[str, Any]) -> Self:
@@ -69,10 +74,12 @@ class Routed:
             str(task): TaskRouting(
                 tuple(float(share) for share in one["load"]),
                 tuple(_unpacked(one["best"])),
+                float(one["entropy"]),
             )
             for task, one in line["tasks"].items()
         }
-        return cls(str(line["id"]), int(line["num_frames"]), float(line["frames_per_second"]), tasks)
+        facts = int(line["num_frames"]), float(line["frames_per_second"])
+        return cls(str(line["id"]), *facts, tasks, float(line["overlap"]))
 
 
 def _unpacked(text: str) -> bytes:

@@ -46,7 +46,8 @@ def _example(example: Example, folder: Path) -> str:
     picture = ""
     if heard:
         panels = [(sound.name, sound.samples) for sound in heard]
-        picture = f"<figure>{draw_spectrograms(panels, heard[0].sample_rate, title=example.title)}</figure>"
+        drawn = draw_spectrograms(panels, heard[0].sample_rate, title=example.title, strips=example.strips)
+        picture = f"<figure>{drawn}</figure>"
     return (
         f'<article class="example"><div><h3>{escape(example.title)}</h3><p class="quiet">{escape(example.why)}</p>'
         f"<dl>{facts}</dl>{players}</div>{picture}</article>"

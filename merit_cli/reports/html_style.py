@@ -92,6 +92,9 @@ figure svg { display: block; width: 100%; height: auto; }
 .tiled tbody { border: 0; }
 .tiled tbody td { min-width: 4.4rem; text-align: center; border-radius: 3px; -webkit-print-color-adjust: exact; }
 .tiled tbody td { print-color-adjust: exact; }
+.tiled.narrow :is(th, td) { padding-inline: .3rem; }
+.tiled.narrow tbody td { min-width: 2.9rem; }
+.tiled td.apart { border-left: .5rem solid var(--paper); }
 .tiled .below { --tile: var(--down); }
 .tiled .right { outline: 1px solid var(--ink); outline-offset: -1px; }
 .tiled .empty { color: var(--quiet); }

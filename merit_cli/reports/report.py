@@ -132,6 +132,7 @@ class HeatMap:
         columns: Names of the columns.
         cells: By row and column; None where no item falls there.
         higher_is_better: Which end is good; None for plain facts.
+        spans: Heads over the columns, each with how many; none puts ``column_label`` over all.
     """
 
     title: str
@@ -142,6 +143,7 @@ class HeatMap:
     columns: tuple[str, ...]
     cells: tuple[tuple[Cell | None, ...], ...]
     higher_is_better: bool | None = None
+    spans: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,23 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """A choice among a few, frame by frame.
+
+    Args:
+        name: Whose choice of what.
+        choices: Of each frame, from 0.
+        num_choices: How many there are.
+        frames_per_second: From the start of the clips.
+    """
+
+    name: str
+    choices: tuple[int, ...]
+    num_choices: int
+    frames_per_second: float
+
+
+@dataclass(frozen=True)
 class Example:
     """One utterance to listen to.
 
@@ -199,12 +218,14 @@ class Example:
         why: Why it is shown, such as ``largest SI-SDR loss``.
         facts: Name to value, as text.
         clips: In the order noisy, enhanced, clean.
+        strips: Above their spectrograms.
     """
 
     title: str
     why: str
     facts: Mapping[str, str]
     clips: tuple[Clip, ...]
+    strips: tuple[Strip, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from merit_cli.reports.html_text import minus
+from merit_cli.reports.report import Strip
+from merit_cli.reports.strips import describe_strip, draw_strips
 
 FLOOR_DB = -80.0
 """Lowest level shown, re the loudest bin of all the pictures."""
@@ -25,27 +27,31 @@ _WIDEST = 680
 FloatArray = npt.NDArray[np.floating]
 
 
-def draw_spectrograms(panels: Sequence[tuple[str, FloatArray]], sample_rate: int, *, title: str) -> str:
+def draw_spectrograms(
+    panels: Sequence[tuple[str, FloatArray]], sample_rate: int, *, title: str, strips: Sequence[Strip] = ()
+) -> str:
     """Spectrograms of several signals above each other, on the same axes and the same scale of levels.
 
     Args:
         panels: Name and samples (N,) of each.
         sample_rate: Of all of them, in Hz.
         title: Says of what, in the text alternative.
+        strips: Choices over the same time, drawn above.
     """
     pictures = [power_db(samples, sample_rate) for _, samples in panels]
     top = max(float(picture.max()) for picture in pictures)
     longest = max(len(samples) for _, samples in panels) / sample_rate
-    parts = []
+    parts, top_y = draw_strips(strips, left=_LEFT, width=_inner(), seconds=longest)
     for place, ((name, samples), picture) in enumerate(zip(panels, pictures, strict=True)):
-        y = _TITLE + place * (_PANEL + _TITLE)
+        y = top_y + _TITLE + place * (_PANEL + _TITLE)
         share = len(samples) / sample_rate / longest
         parts += [_text(_LEFT, y - 7, name, "start", 13), _image(picture - top, y, share * _inner())]
         parts += _frequencies(y, sample_rate / 2000)
-    bottom = len(panels) * (_PANEL + _TITLE)
-    parts += [*_times(bottom, longest), *_scale(_TITLE, bottom, title)]
+    bottom = top_y + len(panels) * (_PANEL + _TITLE)
+    parts += [*_times(bottom, longest), *_scale(top_y + _TITLE, bottom, title)]
     names = ", ".join(name for name, _ in panels)
-    label = escape(f"Spectrograms of {title}: {names}; frequency in kHz over time in s, level in dB.", quote=True)
+    words = [f"Spectrograms of {title}: {names}; frequency in kHz over time in s, level in dB."]
+    label = escape(" ".join([*words, *(describe_strip(strip) for strip in strips)]), quote=True)
     box = f'viewBox="0 0 {_WIDTH:g} {bottom + _FOOT:g}" style="max-width:{_WIDEST}px"'
     return f'<svg role="img" aria-label="{label}" {box} font-size="12" fill="var(--ink)">{"".join(parts)}</svg>'
 

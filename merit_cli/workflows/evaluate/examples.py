@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.reports.report import Clip, Example
+from merit_cli.reports.report import Clip, Example, Strip
 from merit_cli.reports.tables import format_number
 from merit_cli.workflows.evaluate.emotion import Classified, true_label
 from merit_cli.workflows.evaluate.enhancement import Scored
@@ -110,7 +110,18 @@ def _example(findings: Findings, one: Utterance, why: str, folder: Path) -> Exam
         Clip(name, Path(os.path.relpath(path, folder)).as_posix(), one.start, one.num_samples if one.start else None)
         for name, path in files.items()
     )
-    return Example(one.id, why, _facts(findings, one), clips)
+    return Example(one.id, why, _facts(findings, one), clips, _strips(findings, one))
+
+
+def _strips(findings: Findings, one: Utterance) -> tuple[Strip, ...]:
+    """The expert that each router sent each frame to; none for a model without routers."""
+    routed = findings.material.routing.get(one.id)
+    if routed is None:
+        return ()
+    return tuple(
+        Strip(f"expert of {task}", found.best, len(found.load), routed.frames_per_second)
+        for task, found in routed.tasks.items()
+    )
 
 
 def _facts(findings: Findings, one: Utterance) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from merit_cli.manifests.foreign_predictions import match_predictions, read_fore
 from merit_cli.manifests.inputs import Inputs, read_inputs
 from merit_cli.manifests.predictions import PREDICTIONS_NAME, Prediction, read_predictions
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card
+from merit_cli.manifests.routed import ROUTING_NAME, Routed, read_routing
 from merit_cli.manifests.utterance import Utterance, id_of_path
 
 
@@ -33,6 +34,7 @@ class Material:
         bad: Id of each of them that could not be read or paired, to the reason.
         notes: Remarks on the pairing.
         has_audio: False for predictions that came without any.
+        routing: By id, what the routers of the model did; empty for a model without.
     """
 
     source: str
@@ -47,6 +49,7 @@ class Material:
     bad: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     has_audio: bool = True
+    routing: Mapping[str, Routed] = field(default_factory=dict)
 
 
 def read_material(
@@ -91,6 +94,7 @@ def read_material(
         predictions={key: one.prediction for key, one in matched.items()},
         model_run=None,
         notes=(*base.notes, *notes),
+        routing={},
     )
 
 
@@ -124,6 +128,7 @@ def _read_source(source: Path, reference: Path | None, split: str, *, has_predic
         split=used,
         predictions=predictions,
         training=tuple(u for u in inputs.utterances if u.split == "train"),
+        routing={one.id: one for one in read_routing(_folder_of(source) / ROUTING_NAME)} if predictions else {},
     )
 
 

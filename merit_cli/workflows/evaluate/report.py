@@ -13,6 +13,9 @@ from merit_cli.workflows.evaluate.enhancement import enhancement_curves, enhance
 from merit_cli.workflows.evaluate.examples import choose_examples
 from merit_cli.workflows.evaluate.figures import heat_maps, item_list, planes
 from merit_cli.workflows.evaluate.findings import Findings
+from merit_cli.workflows.evaluate.routed import routed_of
+from merit_cli.workflows.evaluate.routed_pictures import routed_pictures
+from merit_cli.workflows.evaluate.routed_tables import routed_tables
 from merit_cli.workflows.evaluate.routing import routing_pictures
 from merit_cli.workflows.evaluate.sentences import emotion_sentences, enhancement_sentences, headlines
 from merit_cli.workflows.evaluate.summary import failures
@@ -31,6 +34,7 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
     scored, classified, rated = findings.scored, findings.classified, findings.rated
     utterances = findings.pairs.utterances
     material = findings.material
+    routed = routed_of(material)
     title = f"{material.system}, {material.split} split" if material.split else material.system
     return Report(
         title=title,
@@ -46,6 +50,7 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
             *(emotion_tables(classified, findings.groupings) if classified else ()),
             *((class_table(classified),) if classified else ()),
             *(attribute_tables(rated, findings.groupings) if rated else ()),
+            *(routed_tables(routed) if routed else ()),
         ),
         curves=(
             *(enhancement_curves(scored, utterances) if scored else ()),
@@ -57,7 +62,7 @@ def build_report(findings: Findings, *, folder: Path, num_examples: int) -> Repo
         provenance=_provenance(findings, folder),
         heat_maps=heat_maps(findings),
         planes=planes(findings),
-        routing=routing_pictures(material.model_run),
+        routing=(*(routed_pictures(routed) if routed else ()), *routing_pictures(material.model_run)),
         items=item_list(findings),
     )
 

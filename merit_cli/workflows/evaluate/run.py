@@ -172,7 +172,13 @@ def _predict(material: Material, folder: Path, machine: Machine) -> tuple[Materi
     notes = (*material.notes, *result.notes)
     bad = {**material.bad, **result.failed}
     return (
-        replace(material, predictions=predictions or None, notes=notes, bad=bad),
+        replace(
+            material,
+            predictions=predictions or None,
+            notes=notes,
+            bad=bad,
+            routing={one.id: one for one in result.routing},
+        ),
         {one.id: one.audio for one in result.enhanced},
     )
 

@@ -1,5 +1,7 @@
 """The routing of a signal against a count by hand."""
 
+import math
+
 import pytest
 import torch
 
@@ -24,6 +26,22 @@ def test_load_and_best_expert_are_those_of_the_valid_frames_of_all_pieces() -> N
     assert routed.tasks["a"].load == (0.25, 0.0, 0.75)
     assert routed.tasks["a"].best == (0, 2, 2, 2)
     assert routed.tasks["b"].load == (0.25, 0.75, 0.0)
+    assert routed.overlap == 0.0
+
+
+def test_entropy_is_that_of_the_probabilities_of_valid_frames() -> None:
+    routed = summarise_routing("x", [{"a": piece([[0], [1], [1]], num_valid=2)}], frames_per_second=50.0)
+    assert routed.tasks["a"].entropy == pytest.approx(-(0.8 * math.log(0.8) + 0.2 * math.log(0.1)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [([[0], [1]], [[0], [2]], 0.5), ([[0, 1], [0, 1]], [[1, 2], [1, 0]], 0.75), ([[0, 1, 2]], [[2, 1, 0]], 1.0)],
+    ids=["one-expert", "two-experts", "dense"],
+)
+def test_overlap_is_what_both_tasks_chose(one: list[list[int]], other: list[list[int]], overlap: float) -> None:
+    tasks = {"a": piece(one, num_valid=len(one)), "b": piece(other, num_valid=len(other))}
+    assert summarise_routing("x", [tasks], frames_per_second=50.0).overlap == pytest.approx(overlap)
 
 
 def test_load_of_two_experts_a_frame_counts_both_and_the_first_is_the_best() -> None:

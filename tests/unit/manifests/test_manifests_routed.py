@@ -12,7 +12,11 @@ ROUTED = Routed(
     "a__b",
     1000,
     62.5,
-    {"enhancement": TaskRouting((0.25, 0.75), (0, 1, 1, 1) * 100), "emotion": TaskRouting((1.0, 0.0), (0,) * 400)},
+    {
+        "enhancement": TaskRouting((0.25, 0.75), (0, 1, 1, 1) * 100, 0.5),
+        "emotion": TaskRouting((1.0, 0.0), (0,) * 400, 0.0),
+    },
+    0.25,
 )
 
 
@@ -31,8 +35,8 @@ def test_no_file_has_no_routing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("best", "eJ!"), ("best", "AAAA"), ("best", None), ("load", ["many"]), ("load", 1.0)],
-    ids=["not-base64", "not-zlib", "no-text", "no-number", "no-list"],
+    [("best", "eJ!"), ("best", "AAAA"), ("best", None), ("load", ["many"]), ("load", 1.0), ("entropy", "x")],
+    ids=["not-base64", "not-zlib", "no-text", "no-number", "no-list", "no-entropy"],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, key: str, value: object) -> None:
     line = ROUTED.to_line()

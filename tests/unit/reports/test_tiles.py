@@ -72,6 +72,15 @@ def test_names_are_escaped_and_head_their_rows_and_columns() -> None:
     assert '<th scope="colgroup" colspan="2">SNR (dB)</th>' in text
 
 
+def test_columns_can_stand_under_several_heads_set_apart() -> None:
+    cells = (tuple(cell(value) for value in (1.0, 2.0, 3.0)),)
+    chart = HeatMap("load", "", "SNR (dB)", "expert", ("-5",), ("1", "2", "1"), cells, spans=(("one", 2), ("<b>", 1)))
+    text = heat_map_html(chart)
+    heads = re.findall(r'<th scope="colgroup" colspan="(\d)">([^<]*)</th>', text)
+    assert heads == [("2", "one"), ("1", "&lt;b&gt;")]
+    assert kinds(text) == ["", "", "apart"]
+
+
 def test_confusion_shades_each_row_by_its_shares() -> None:
     text = confusion_html(Confusion("SNR -5 dB", "12.", ("calm", "angry"), ((3, 1), (0, 0))))
     share = [round(FAINTEST + (DEEPEST - FAINTEST) * part) for part in (0.75, 0.25, 0.0, 0.0)]

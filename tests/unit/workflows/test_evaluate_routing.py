@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from merit_cli.metrics.information import mutual_information
 from merit_cli.reports.report import Curve, HeatMap
 from merit_cli.training.routing_usage import RoutingUsage
 from merit_cli.workflows.evaluate.routing import routing_pictures
@@ -15,13 +16,16 @@ COUNTS = {
     3: {"enhancement": [10, 90], "emotion": [60, 40]},
 }
 
+COSINES = {1: {"trunk": 0.5}, 2: {"trunk": -0.25, "experts": 0.1}, 3: {}}
+
 
 def write_run(folder: Path, *, num_epochs: int = 3, best: int | None = None) -> Path:
     """What a train run leaves of its routers, summed up by training's own code."""
     lines = [{"kind": "step", "epoch": 1, "step": 1, "loss": {"total": 1.0}}]
     for epoch in range(1, num_epochs + 1):
         usage = RoutingUsage(COUNTS[epoch], {"enhancement": 60.0, "emotion": 20.0}, 100, overlap=25.0, union=175)
-        lines.append({"kind": "epoch", "epoch": epoch, "train": {"routing": usage.summary()}, "dev": {}})
+        train = {"routing": usage.summary(), "group_cosines": COSINES[epoch]}
+        lines.append({"kind": "epoch", "epoch": epoch, "train": train, "dev": {}})
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "metrics.jsonl").write_text(text)
     if best is not None:
@@ -48,7 +52,7 @@ def test_unfinished_run_shows_its_last_epoch(tmp_path: Path) -> None:
 
 
 def test_each_task_and_the_entropies_have_a_curve_over_the_epochs(tmp_path: Path) -> None:
-    _, enhancement, emotion, entropy = routing_pictures(write_run(tmp_path))
+    _, enhancement, emotion, entropy, *_ = routing_pictures(write_run(tmp_path))
     assert isinstance(enhancement, Curve)
     assert isinstance(emotion, Curve)
     assert isinstance(entropy, Curve)
@@ -57,6 +61,21 @@ def test_each_task_and_the_entropies_have_a_curve_over_the_epochs(tmp_path: Path
     assert {line.name: line.points[0].cell.mean for line in entropy.series} == pytest.approx(
         {"enhancement": 0.6, "emotion": 0.2}
     )
+
+
+def test_what_an_expert_tells_of_the_task_has_a_curve(tmp_path: Path) -> None:
+    *_, information, _ = routing_pictures(write_run(tmp_path))
+    assert isinstance(information, Curve)
+    [line] = information.series
+    values = [mutual_information([*COUNTS[epoch].values()]) for epoch in (1, 2, 3)]
+    assert [point.cell.mean for point in line.points] == pytest.approx(values)
+
+
+def test_gradients_meet_in_each_group_of_layers_where_that_was_measured(tmp_path: Path) -> None:
+    *_, cosines = routing_pictures(write_run(tmp_path))
+    assert isinstance(cosines, Curve)
+    found = {line.name: [(point.x, point.cell.mean) for point in line.points] for line in cosines.series}
+    assert found == {"trunk": [(1.0, 0.5), (2.0, -0.25)], "experts": [(2.0, 0.1)]}
 
 
 def test_one_epoch_has_no_course(tmp_path: Path) -> None:
