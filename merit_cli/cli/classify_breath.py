@@ -180,7 +180,9 @@ def _run(
 
     machine = make_machine(**machine_flags)
     corpus = read_corpus(source, machine=machine, allow_leak=allow_leak)
-    run, summary = run_classify_breath(recipe, corpus, output=output, machine=machine, steps=steps)
+    run, summary = run_classify_breath(
+        recipe, corpus, output=output, machine=machine, steps=steps, allow_leak=allow_leak
+    )
     step = "RECORDING.wav" if summary.groups else f"evaluate {source or ''}".strip()
     follow = f"{step} --model {run.path}"
     _show(summary, run.path, follow=follow, as_json=as_json, nothing_to_do=run.state == "done")

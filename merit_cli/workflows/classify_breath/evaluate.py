@@ -18,6 +18,7 @@ from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.conditions import answer_test, score_condition
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus, open_ledger
 from merit_cli.workflows.classify_breath.intervals import cluster_note
+from merit_cli.workflows.classify_breath.lineage import check_enhanced_manifest, check_enhancer
 from merit_cli.workflows.classify_breath.model_folder import BreathModel, BreathModelCard, load_model, weights_path
 from merit_cli.workflows.classify_breath.reporting import breath_report, metrics_json
 from merit_cli.workflows.classify_breath.training import usable_cycles
@@ -66,12 +67,16 @@ def run_breath_evaluate(
 
     Raises:
         NoInput: There is no model, or the split is empty.
-        CheckFailed: The model was trained on patients of that split.
+        CheckFailed: The model, or the enhancer in front of it, was trained on patients of that split.
         UsageError: The output folder holds another run.
     """
     model = load_model(model_run, device=machine.device)
     usable = usable_cycles(corpus.utterances, corpus.card, model.card.classes)
-    leaks = _check_unseen(model, usable.of(split), allow_leak=allow_leak)
+    scored = usable.of(split)
+    leaks = _check_unseen(model, scored, allow_leak=allow_leak)
+    for one in (enhance, model.card.trained_on_enhanced):
+        leaks += check_enhancer(one, scored, allow_leak=allow_leak)
+    leaks += check_enhanced_manifest(corpus.manifest, scored, allow_leak=allow_leak)
     enhancer = None if enhance is None else resolved(enhance)
     run = open_run(
         output,
@@ -93,7 +98,7 @@ def run_breath_evaluate(
     front_ends = (None,) if enhance is None else (None, enhance)
     notes = tuple(dict.fromkeys([*model.card.notes, *usable.card.notes, *leaks]))
     shown = BreathModel(model.network, _shown_card(model, usable.card, notes))
-    summary = evaluate_into(run, shown, usable.of(split), front_ends, ledger, machine, split=split)
+    summary = evaluate_into(run, shown, scored, front_ends, ledger, machine, split=split)
     ledger.close()
     run.finish(asdict(summary))
     return run, summary

@@ -10,6 +10,7 @@ from merit_cli.io.run_dir import RunDir, newest_run, open_run
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus, open_ledger
 from merit_cli.workflows.classify_breath.evaluate import BreathSummary, enhancer_content, evaluate_into, make_summary
+from merit_cli.workflows.classify_breath.lineage import check_enhanced_manifest, check_enhancer
 from merit_cli.workflows.classify_breath.recipe import BreathRecipe
 from merit_cli.workflows.classify_breath.training import train_model, usable_cycles
 
@@ -24,6 +25,7 @@ def run_classify_breath(
     output: Path | None,
     machine: Machine,
     steps: Sequence[Step] = ("train", "evaluate"),
+    allow_leak: bool = False,
 ) -> tuple[RunDir, BreathSummary]:
     """Train on a corpus and, unless left out, evaluate on its test patients, in one run folder.
 
@@ -33,17 +35,24 @@ def run_classify_breath(
         output: The run folder; None takes the default one.
         machine: Workers, device, runs.
         steps: ``train`` alone leaves the test split untouched.
+        allow_leak: Go on although a trained enhancer has heard test patients.
 
     Raises:
         UsageError: The output folder holds another run.
         NoInput: A split is empty or cannot be read.
         BadData: Score is undefined on dev.
+        CheckFailed: A trained enhancer has heard test patients.
     """
+    usable = usable_cycles(corpus.utterances, corpus.card, recipe.classes)
+    tested = [cycle for cycle in usable.cycles if cycle.split == "test"]
+    leaks = check_enhancer(recipe.enhance, tested, allow_leak=allow_leak)
+    leaks += check_enhanced_manifest(corpus.manifest, tested, allow_leak=allow_leak)
+    usable = usable.with_notes(leaks)
     run = open_run(
         output,
         command=RUN_COMMAND,
         name=recipe.name if "evaluate" in steps else f"{recipe.name}-train",
-        recipe={**resolved(recipe), "steps": list(steps)},
+        recipe={**resolved(recipe), "steps": list(steps), **({"allow_leak": True} if leaks else {})},
         inputs={"corpus": corpus.content, **enhancer_content(recipe.enhance)},
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
@@ -51,7 +60,6 @@ def run_classify_breath(
     if run.state == "done" and not machine.retry_failed:
         return run, BreathSummary(**run.summary())
     run = run.reopen() if run.state == "done" else run
-    usable = usable_cycles(corpus.utterances, corpus.card, recipe.classes)
     ledger = open_ledger(run.path, corpus)
     model = train_model(recipe, usable, folder=run.path, ledger=ledger, machine=machine)
     if "evaluate" in steps:

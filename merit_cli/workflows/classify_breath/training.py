@@ -47,6 +47,10 @@ class LabelledCycles:
             raise NoInput(f"the corpus has no {split} cycle", place=self.card.name, hint="merit prepare icbhi FOLDER")
         return found
 
+    def with_notes(self, notes: Sequence[str]) -> "LabelledCycles":
+        """The same with further notes on its card."""
+        return LabelledCycles(self.cycles, self.card.model_copy(update={"notes": (*self.card.notes, *notes)}))
+
 
 def usable_cycles(utterances: Sequence[Utterance], card: Card, classes: Sequence[str]) -> LabelledCycles:
     """Cycles whose label is among ``classes``; the others are counted in a note.

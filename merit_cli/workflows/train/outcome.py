@@ -10,8 +10,10 @@ from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, export_model
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.errors import NoInput
+from merit_cli.io.atomic import write_json
 from merit_cli.io.jsonl import read_lines
 from merit_cli.io.run_dir import RunDir
+from merit_cli.manifests.lineage import LINEAGE_NAME, lineage_of
 from merit_cli.training.candidates import mean_weights
 from merit_cli.training.selection import BestEpoch
 from merit_cli.workflows.train.inputs import TrainingData
@@ -94,6 +96,10 @@ def finish_run(
             **{f"note {number}": note for number, note in enumerate(notes, start=1)},
         },
     )
+    lineage = lineage_of(
+        material.train, material.dev, corpus=material.card.description or material.card.name, manifest=material.content
+    )
+    write_json(run.path / MODEL_FOLDER / LINEAGE_NAME, lineage.to_json())
     summary = TrainSummary(
         run=str(run.path),
         epochs=chosen.num_epochs,

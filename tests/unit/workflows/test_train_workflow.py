@@ -76,6 +76,7 @@ def test_a_run_leaves_a_model_and_says_which_epoch_it_is(trained: tuple[Path, Tr
         "normalisation.json",
         "card.yaml",
         "README.md",
+        "lineage.json",
     }
     readme = (run / "model" / "README.md").read_text(encoding="utf-8")
     assert "CC0-1.0" in readme
