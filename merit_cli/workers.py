@@ -37,6 +37,10 @@ def no_progress(stage: str, finished: int, total: int) -> None:
     """A progress callback that shows nothing."""
 
 
+def say_nothing(sentence: str) -> None:
+    """Keep it."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """Settings of the machine and of this call; none of them changes a result.
@@ -48,6 +52,7 @@ class Machine:
         overwrite: Throw away another run in the output folder.
         retry_failed: Try failed and skipped items again.
         progress: Told how far each stage is.
+        say: Told in a sentence what the user should know before the work begins.
     """
 
     workers: int = 1
@@ -56,6 +61,7 @@ class Machine:
     overwrite: bool = False
     retry_failed: bool = False
     progress: Progress = no_progress
+    say: Callable[[str], None] = say_nothing
 
 
 class WorkerDied(BadData):

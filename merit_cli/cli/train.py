@@ -1,5 +1,6 @@
 """``merit train``."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,6 +114,8 @@ def train(
         typer.echo(yaml.safe_dump(resolved(chosen), sort_keys=False, allow_unicode=True), nl=False)
         return
     machine = make_machine(workers=workers, runs_dir=runs_dir, device=device, overwrite=overwrite, quiet=as_json)
+    if not as_json:
+        machine = replace(machine, say=lambda sentence: typer.echo(sentence, err=True))
     if resume is not None:
         source, allow_leak = resumed_inputs(resume)
     else:

@@ -24,13 +24,15 @@ from merit_cli.training.candidates import mean_weights
 from merit_cli.training.dev import DevMetrics, FloatArray
 from merit_cli.training.epoch_record import EpochRecord
 from merit_cli.training.loaders import Loaders, make_loaders
+from merit_cli.training.memory import free_bytes
 from merit_cli.training.ranks import job, on_first, rank
 from merit_cli.training.resume import stop_on_sigterm
 from merit_cli.training.selection import EpochScore, best_epoch, best_epochs
 from merit_cli.training.settings import FitSettings
-from merit_cli.workers import Machine, no_progress
+from merit_cli.workers import Machine, no_progress, say_nothing
 from merit_cli.workflows.train.determinism import reseed, seeded
 from merit_cli.workflows.train.inputs import TrainingData, default_data, read_mix_sources, read_training_data
+from merit_cli.workflows.train.need import recipe_need
 from merit_cli.workflows.train.outcome import INPUTS_NAME, Chosen, TrainSummary, data_path, finish_run
 from merit_cli.workflows.train.recipe import TrainRecipe
 from merit_cli.workflows.train.start import find_start, load_start
@@ -74,7 +76,9 @@ def run_train(
         Unavailable: The device, a weight or an extra is missing.
     """
     with job(machine.device) as device:
-        mine = replace(machine, device=device, progress=machine.progress if rank() == 0 else no_progress)
+        mine = replace(machine, device=device)
+        if rank() != 0:
+            mine = replace(mine, progress=no_progress, say=say_nothing)
         return _run(
             recipe,
             data or default_data(machine),
@@ -134,6 +138,7 @@ def _run(
         )
         on_first(write_json, run.path / LABELS_NAME, list(material.classes))
         on_first(write_json, run.path / NORMALISATION_NAME, normalisation.model_dump(mode="json"))
+        machine.say(recipe_need(recipe, parts, material.train).describe(free_bytes(machine.device)))
         reseed(recipe.seed, rank())
         chosen = _fit(
             recipe,
