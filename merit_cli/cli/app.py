@@ -29,6 +29,7 @@ COMMANDS = {
 """Each command's module; it registers its commands by ``register(app)``."""
 
 
+READER_IS_GONE = 128 + signal.SIGPIPE
 _GOES_ON = "the same command again goes on from here"
 
 
@@ -64,8 +65,16 @@ class TwoWordGroup(typer.core.TyperGroup):
         except KeyboardInterrupt:
             typer.echo(f"interrupted; {_GOES_ON}", err=True)
             raise
+        except BrokenPipeError:  # whoever read has gone; Typer would end with 1, as for a bug
+            _forget_stdout()
+            raise typer.Exit(READER_IS_GONE) from None
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _forget_stdout() -> None:
+    """Let what stdout still holds go nowhere, so that the interpreter does not stumble over it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show_version(wanted: bool) -> None:
@@ -111,13 +120,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(report_error(error, as_json=as_json))
     except KeyboardInterrupt:
         sys.exit(130)  # before any command began
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except Exception as error:
+        if full := _full_disk(error):
+            _forget_stdout()
+            sys.exit(report_error(full, as_json=as_json))
         traceback.print_exc(file=sys.stderr)
         typer.echo(f"merit: this is a bug in merit: {type(error).__name__}: {error}", err=True)
         sys.exit(1)
+
+
+def _full_disk(error: Exception) -> MeritError | None:
+    """What to say where there was no room for the output; None where it is another error."""
+    from merit_cli.io.atomic import NO_ROOM, cannot_write
+
+    if not isinstance(error, OSError) or error.errno not in NO_ROOM:
+        return None
+    return cannot_write(error.filename or "the output", error)
 
 
 def report_error(error: MeritError, *, as_json: bool) -> int:

@@ -96,7 +96,7 @@ def enhance(
         "precision": precision,
     }
     chosen = load_recipe(EnhanceRecipe, find_recipe("enhance", recipe), flags=flags, overrides=overrides or ())
-    is_single = noisy == ["-"] or (output is not None and (str(output) == "-" or output.suffix in FILE_SUFFIXES))
+    is_single = noisy == ["-"] or _is_one_file(output)
     machine = make_machine(
         workers=workers,
         runs_dir=runs_dir,
@@ -106,11 +106,30 @@ def enhance(
         quiet=as_json or is_single,
     )
     if stream:
-        _enhance_live(chosen, noisy or [], output)
+        _enhance_live(chosen, noisy or [], output, device=device)
     elif is_single:
         _enhance_one(chosen, noisy or [], output, machine=machine, dry_run=dry_run)
     else:
         _enhance_many(chosen, noisy or [], output, machine=machine, dry_run=dry_run, as_json=as_json)
+
+
+def _is_one_file(output: Path | None) -> bool:
+    """Whether the output is a file or stdout, and not a folder.
+
+    Raises:
+        UsageError: It is called after an audio format that is not written.
+    """
+    from merit_cli.io.audio_file import is_audio
+
+    if output is None or output.is_dir():
+        return False
+    if str(output) == "-" or output.suffix.lower() in FILE_SUFFIXES:
+        return True
+    if is_audio(output):
+        raise UsageError(
+            f"{output.suffix} is not written", place=f"--output {output}", hint=f"-o {output.with_suffix('.flac')}"
+        )
+    return False
 
 
 def _enhance_many(
@@ -159,7 +178,7 @@ def _enhance_one(
 
     if len(noisy) != 1 or Path(noisy[0]).is_dir():
         raise UsageError("only one file can go to one output", place=f"--output {output}", hint="give a folder instead")
-    if output is not None and str(output) != "-" and output.suffix not in FILE_SUFFIXES:
+    if output is not None and not _is_one_file(output):
         raise UsageError("stdin goes to stdout or to a file", place=f"--output {output}", hint="-o - or -o clean.wav")
     if dry_run:
         typer.echo(f"would enhance {noisy[0]} by {chosen.enhancer.name}; nothing was written", err=True)
@@ -172,7 +191,7 @@ def _enhance_one(
         typer.echo(f"output: {output}")
 
 
-def _enhance_live(chosen: "EnhanceRecipe", noisy: list[str], output: Path | None) -> None:
+def _enhance_live(chosen: "EnhanceRecipe", noisy: list[str], output: Path | None, *, device: str) -> None:
     """Stdin to stdout, hop by hop."""
     from merit_cli.workflows.enhance import enhance_live
 
@@ -181,6 +200,14 @@ def _enhance_live(chosen: "EnhanceRecipe", noisy: list[str], output: Path | None
             "a stream goes from stdin to stdout",
             place="--stream",
             hint="arecord -f S16_LE -r 16000 | merit enhance - --enhancer gtcrn --stream | aplay",
+        )
+    asked = {"--rate": chosen.rate != "keep", "--channels": chosen.channels != "each", "--device": device != "cpu"}
+    asked["--precision"] = chosen.precision != "fp32"
+    if passed_over := [flag for flag, is_asked in asked.items() if is_asked]:
+        raise UsageError(
+            "a stream keeps its rate and channel, and runs on the CPU",
+            place=", ".join(passed_over),
+            hint="leave that out, or --stream",
         )
     report = enhance_live(chosen.enhancer, sys.stdin.buffer, sys.stdout.buffer)
     typer.echo(
@@ -198,17 +225,21 @@ def _print_list(*, as_json: bool) -> None:
         print_json([asdict(row) for row in rows])
         return
     print_table(
-        ["name", "kind", "rate", "parameters", "real-time factor", "licence", "ready"],
+        ["name", "kind", "rate", "parameters", "real-time\nfactor", "licence"],
         [
             [
                 row.name,
                 row.kind,
-                "any" if row.ready and row.sample_rate is None else f"{row.sample_rate or ''}",
+                ("any" if row.sample_rate is None else f"{row.sample_rate}") if row.ready else "",
                 "" if row.num_parameters is None else f"{row.num_parameters}",
-                "" if row.real_time_factor is None else f"{row.real_time_factor:.4f}",
+                "–" if row.real_time_factor is None else f"{row.real_time_factor:.4f}",
                 row.license,
-                "yes" if row.ready else f"no: {row.how_to_get}",
             ]
             for row in rows
         ],
+        caption="Real-time factor: seconds of work for a second of audio at 16 kHz, measured now.",
     )
+    for row in rows:
+        if not row.ready:
+            typer.echo(f"{row.name} is not ready: {row.how_to_get}")
+    typer.echo("A trained run is an enhancer too: merit train --model wave-u-net -o RUN, then --enhancer RUN")

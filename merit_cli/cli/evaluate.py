@@ -11,7 +11,7 @@ import typer
 from merit_cli.cli import options
 from merit_cli.cli.console import exit_for, make_machine, print_json, print_outcome
 from merit_cli.cli.evaluate_show import print_metrics, print_report
-from merit_cli.errors import UsageError
+from merit_cli.errors import NoInput, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,7 +160,10 @@ def _sound_on_stdin(call: _Call) -> "Iterator[_Call]":
 
     with TemporaryDirectory(prefix="merit-") as folder:
         heard = Path(folder) / "stdin.wav"
-        heard.write_bytes(sys.stdin.buffer.read())
+        if not heard.write_bytes(sys.stdin.buffer.read()):
+            raise NoInput(
+                "nothing came on stdin", place="-", hint="cat noisy.wav | merit evaluate --reference clean.wav -"
+            )
         yield replace(call, source=heard)
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from merit_cli.errors import Unavailable
 
-_NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 _NO_WAY = {
     errno.EACCES: "is not writable",
     errno.EPERM: "is not writable",
@@ -26,12 +26,10 @@ _STEM_BYTES = 120
 """Of a temporary name; with the longest host name it stays below the 255 bytes that file systems allow."""
 
 
-def cannot_write(path: Path, error: OSError) -> Unavailable:
+def cannot_write(path: Path | str, error: OSError) -> Unavailable:
     """The error to raise where writing to ``path`` failed."""
-    if error.errno in _NO_ROOM:
-        return Unavailable(
-            _NO_ROOM[error.errno], place=str(path), hint="free some space and run the same command again"
-        )
+    if error.errno in NO_ROOM:
+        return Unavailable(NO_ROOM[error.errno], place=str(path), hint="free some space and run the same command again")
     reason = _NO_WAY.get(error.errno or 0, f"cannot be written: {error.strerror or error}")
     return Unavailable(f"the output {reason}", place=str(path), hint="choose another place with --output")
 

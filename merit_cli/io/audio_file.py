@@ -1,5 +1,7 @@
 """Audio files in and out, through soundfile: segment reads, soxr resampling, stated channel policy."""
 
+import errno
+import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,7 +168,9 @@ def write_audio(path: Path, samples: npt.NDArray[np.floating], sample_rate: int,
         try:
             soundfile.write(str(temporary), data, sample_rate, subtype=subtype)
         except soundfile.LibsndfileError as error:
-            raise OSError(None, _library_words(error)) from error
+            # libsndfile keeps the reason to itself
+            is_full = shutil.disk_usage(temporary.parent).free < data.nbytes
+            raise OSError(errno.ENOSPC if is_full else None, _library_words(error)) from error
 
 
 def to_pcm16(samples: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,18 @@ def test_the_list_has_the_documented_keys(noisy: Path) -> None:
         == ["name", "kind", "sample_rate", "num_parameters", "real_time_factor", "license", "ready", "how_to_get"]
         for row in rows
     )
+
+
+def test_the_list_fits_a_narrow_terminal_and_says_how_to_get_what_is_missing(noisy: Path, tmp_path: Path) -> None:
+    narrow = {**os.environ, "COLUMNS": "80", "MERIT_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "merit_cli", "enhance", "--list"], capture_output=True, cwd=noisy, env=narrow, check=True
+    )
+    said = done.stdout.decode()
+    table, rest = said.split("Real-time factor:")
+    assert all(len(line.rstrip()) <= 80 for line in table.splitlines())
+    assert sum(line.startswith(" spectral-subtraction  classical ") for line in table.splitlines()) == 1
+    assert "gtcrn is not ready: merit prepare weights gtcrn" in rest.splitlines()
 
 
 def test_a_folder_is_enhanced_twice_and_the_second_time_there_is_nothing_to_do(noisy: Path) -> None:
@@ -92,6 +105,10 @@ def test_one_file_goes_to_one_file(noisy: Path, tmp_path: Path) -> None:
         (["noisy", "--enhancer", "./gone"], 66, b"no trained run"),
         (["noisy", "--set", "enhancer.min_gan_db=-3"], 2, b"did you mean 'min_gain_db'"),
         (["noisy", "--format", "mp3"], 2, b"format"),
+        (["noisy", "-o", "clean.mp3"], 2, b"-o clean.flac"),
+        (["noisy/n0.wav", "--enhancer", "./noisy", "-o", "x.wav"], 66, b"noisy: there is no trained model"),
+        (["-", "--stream", "-e", "gtcrn", "--rate", "8000"], 2, b"--rate: a stream keeps its rate"),
+        (["-", "--stream", "-e", "gtcrn", "--device", "cuda"], 2, b"runs on the CPU"),
     ],
     ids=lambda value: str(value)[:30],
 )

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from merit_cli.enhancers.contract import EnhancerConfig, StreamingEngine, mixed_back
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.audio_file import PCM16_FULL_SCALE, to_pcm16
+from merit_cli.workflows.enhance.single import write_all
 
 FloatArray = npt.NDArray[np.float32]
 ENDLESS = 0xFFFFFFFF
@@ -68,8 +69,7 @@ def enhance_live(config: EnhancerConfig, source: BinaryIO, sink: BinaryIO) -> Li
     rate = engine.sample_rate
     assert rate is not None, "a network has a rate"
     blocks = _blocks(source, rate, engine.hop_length, config.name)
-    sink.write(wav_header(rate))
-    sink.flush()
+    write_all(sink, wav_header(rate))
     stream, share = engine.open(), config.noisy_share
     waiting, num_samples, work, slowest = np.zeros(0, np.float32), 0, 0.0, 0.0
     for noisy_N in blocks:
@@ -87,8 +87,7 @@ def enhance_live(config: EnhancerConfig, source: BinaryIO, sink: BinaryIO) -> Li
 def _send(sink: BinaryIO, ready_N: FloatArray, noisy_N: FloatArray, share: float) -> FloatArray:
     """Write what is ready, with its share of the noisy signal; returns the noisy samples that still wait."""
     out_N = mixed_back(ready_N, noisy_N[: len(ready_N)], share)
-    sink.write(to_pcm16(out_N).tobytes())
-    sink.flush()
+    write_all(sink, to_pcm16(out_N).tobytes())
     return noisy_N[len(ready_N) :]
 
 
@@ -103,15 +102,32 @@ def wav_header(sample_rate: int) -> bytes:
     return b"RIFF" + struct.pack("<I", ENDLESS) + b"WAVE" + layout + b"data" + struct.pack("<I", ENDLESS)
 
 
+class _Counted:
+    """A source that knows whether anything has come, and cannot go back."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source, self.num_bytes = source, 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        found = self._source.read(size)
+        self.num_bytes += len(found)
+        return found
+
+
 def _blocks(source: BinaryIO, rate: int, hop_length: int, name: str) -> Iterator[FloatArray]:
     """The samples of a WAV, a hop at a time; the header is read at once."""
+    counted = _Counted(source)
     try:
-        reader = wave.open(source, "rb")  # noqa: SIM115 - read to its end by the generator, and closed by its owner
-    except EOFError:
-        raise NoInput("nothing came on stdin", place="-", hint="arecord -f S16_LE | merit enhance - --stream") from None
-    except wave.Error as error:
+        # read to its end by the generator, and closed by its owner
+        reader = wave.open(counted, "rb")  # type: ignore[call-overload]  # noqa: SIM115 - all that wave asks for
+    except (EOFError, wave.Error) as error:
+        if not counted.num_bytes:
+            hint = "arecord -f S16_LE | merit enhance - --stream"
+            raise NoInput("nothing came on stdin", place="-", hint=hint) from None
+        reason = str(error) or "it ends within its header"
         hint = "send 16-bit PCM, as: sox in.flac -t wav -b 16 - | merit enhance - --stream"
-        raise BadData(f"what came is not a WAV of PCM samples: {error}", place="stdin", hint=hint) from None
+        raise BadData(f"what came is not a WAV of PCM samples: {reason}", place="stdin", hint=hint) from None
     layout = reader.getnchannels(), reader.getsampwidth(), reader.getframerate()
     if layout != (1, _SAMPLE_BYTES, rate):
         raise BadData(

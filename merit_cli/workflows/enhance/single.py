@@ -29,6 +29,14 @@ def enhance_file(recipe: EnhanceRecipe, source: Path, target: Path, *, machine: 
     return made.work_seconds / max(len(made.samples) / made.sample_rate, 1e-9)
 
 
+def write_all(sink: BinaryIO, data: bytes) -> None:
+    """Write every byte, and at once; under ``PYTHONUNBUFFERED`` a single write may stop half-way and not say so."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[sink.write(rest) :]
+    sink.flush()
+
+
 def enhance_stream(recipe: EnhanceRecipe, source: BinaryIO | Path, sink: BinaryIO | Path, *, machine: Machine) -> None:
     """One audio file or stream to one audio file, or as a WAV to a stream.
 
@@ -49,7 +57,7 @@ def enhance_stream(recipe: EnhanceRecipe, source: BinaryIO | Path, sink: BinaryI
         try:
             enhance_file(recipe, noisy, target, machine=machine)
         except (BadData, NoInput) as error:
-            raise type(error)(error.message, place=place, hint=error.hint) from error
+            where = place if error.place in ("", str(noisy)) else error.place  # or the model's place
+            raise type(error)(error.message, place=where, hint=error.hint) from error
         if not isinstance(sink, Path):
-            sink.write(target.read_bytes())
-            sink.flush()
+            write_all(sink, target.read_bytes())

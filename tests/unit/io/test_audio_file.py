@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,3 +82,15 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"[Ff]ormat|subtype"):
         write_audio(tmp_path / "a.flac", tone(100, 16000), 16000, subtype="FLOAT")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_for_want_of_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise soundfile.LibsndfileError(2)
+
+    monkeypatch.setattr(soundfile, "write", fails)
+    monkeypatch.setattr("merit_cli.io.audio_file.shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    with pytest.raises(Unavailable, match="the disk is full"):
+        write_audio(tmp_path / "a.wav", np.zeros(51, np.float32), 16000)
+    with pytest.raises(Unavailable, match="cannot be written: libsndfile says"):
+        write_audio(tmp_path / "a.wav", np.zeros(50, np.float32), 16000)

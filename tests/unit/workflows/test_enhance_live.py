@@ -123,6 +123,8 @@ def test_mix_back_adds_the_aligned_noisy_signal() -> None:
     ("data", "error", "words"),
     [
         (b"", NoInput, "nothing came"),
+        (b"hello", BadData, "ends within its header"),
+        (a_wav(some_samples(0))[:30], BadData, "ends within its header"),
         (b"RIFFxxxxWAVE", BadData, "not a WAV"),
         (b"some text that is longer than a header is", BadData, "not a WAV"),
         (a_wav(some_samples(100), rate=8000), BadData, "16 bits and 16000 Hz; this one has 1, 16 and 8000"),

@@ -2,6 +2,7 @@ import hashlib
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from merit_cli.workflows.enhance import (
     find_inputs,
     run_enhance,
 )
+from merit_cli.workflows.enhance.single import write_all
 from merit_cli.workflows.mix import plan_mix, run_mix
 
 
@@ -250,6 +252,16 @@ def test_a_pipe_gives_a_wav_of_the_same_length(tmp_path: Path) -> None:
     sink.seek(0)
     enhanced, sample_rate = soundfile.read(sink)
     assert (len(enhanced), sample_rate) == (12345, 22050)
+
+
+def test_a_sink_that_takes_a_part_at_a_time_gets_every_byte() -> None:
+    class Narrow(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data[:7]))
+
+    sink = Narrow()
+    write_all(sink, bytes(range(100)))
+    assert sink.getvalue() == bytes(range(100))
 
 
 def test_an_empty_pipe_is_no_input() -> None:
