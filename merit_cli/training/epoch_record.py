@@ -25,7 +25,8 @@ class EpochRecord:
         conflict_shared: Sum of the shares of parameters that both tasks reach.
         conflicts: How often these were measured.
         group_cosines: Group of layers to the sum of its cosines, and to how often it had one.
-        router_reach: Task to the largest norm of its loss's gradient on the routers, where that was measured.
+        router_reach: Task to the largest norm of its loss's gradient on the routers, where that was measured and the
+            loss had a gradient at all.
         routing: Use of the experts.
         lines_written: Lines of metrics.jsonl.
         history: Dev metrics of the finished epochs.
@@ -65,9 +66,11 @@ class EpochRecord:
                 total, count = self.group_cosines.get(name, [0.0, 0.0])
                 self.group_cosines[name] = [total + meeting.cosine, count + 1.0]
         if "routers" in report.groups:
-            squares = (report.groups["routers"].enhancement, report.groups["routers"].emotion)
-            for task, square in zip(TASKS, squares, strict=True):
-                self.router_reach[task] = max(self.router_reach.get(task, 0.0), square**0.5)
+            routers, whole = report.groups["routers"], report.whole
+            reached = ((routers.enhancement, whole.enhancement), (routers.emotion, whole.emotion))
+            for task, (square, of_all) in zip(TASKS, reached, strict=True):
+                if of_all > 0.0:  # a task without weight reaches nothing
+                    self.router_reach[task] = max(self.router_reach.get(task, 0.0), square**0.5)
 
     def scores(self) -> list[EpochScore]:
         """Dev metrics of the finished epochs."""

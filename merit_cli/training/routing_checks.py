@@ -1,6 +1,11 @@
-"""What ends a training run whose routers do not route."""
+"""What is said of a training run whose routers do not route, and what ends it.
 
+People count experts from 1, as reports do; metrics.jsonl counts them from 0.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -36,12 +41,50 @@ def check_routers(record: EpochRecord, model: nn.Module, *, strict: bool, run: P
     is_frozen = all(record.routing.gradient_norms.get(task, 0.0) == 0.0 for task in routers)
     collapsed = record.routing.collapsed()
     if strict and routers and not is_frozen and collapsed:
-        experts = ", ".join(str(expert) for expert in collapsed)
         raise CheckFailed(
-            f"expert {experts} got under 1 % of the frames of epoch {record.epoch}",
+            f"{_named(collapsed, model)} got under 1 % of the frames of epoch {record.epoch}",
             place=str(run),
             hint="raise objective.balance_weight, or go on by the same command without --strict-routing",
         )
+
+
+def collapse_notes(epochs: Mapping[int, Mapping[str, Any]], model: nn.Module) -> list[str]:
+    """A sentence for the experts that were hardly used in the same epochs; the exempt of `check_routers` have none.
+
+    Args:
+        epochs: Number of each finished epoch to its routing, as `RoutingUsage.summary` gave it.
+        model: With the routers.
+    """
+    routers = _learning_routers(model)
+    where: dict[int, list[int]] = {}
+    for epoch, routing in epochs.items():
+        if any(routing["tasks"][task]["gradient_norm"] > 0.0 for task in routers if "tasks" in routing):
+            for expert in routing["collapsed"]:
+                where.setdefault(expert, []).append(epoch)
+    together: dict[tuple[int, ...], list[int]] = {}
+    for expert, found in sorted(where.items()):
+        together.setdefault(tuple(found), []).append(expert)
+    return [
+        f"COLLAPSED ROUTER: {_named(experts, model)} got under 1 % of the frames in {_counted(found, len(epochs))}."
+        for found, experts in together.items()
+    ]
+
+
+def _named(experts: Sequence[int], model: nn.Module) -> str:
+    total = next(iter(routers_of(model).values())).linear.out_features
+    numbers = ", ".join(str(expert + 1) for expert in experts)
+    return f"expert{'s' if len(experts) > 1 else ''} {numbers} of {total}"
+
+
+def _counted(epochs: Sequence[int], total: int) -> str:
+    """Which of the run's epochs, or how many where they are many.
+
+    >>> _counted([2, 5], 20), _counted([1, 2, 3, 4, 9], 20)
+    ('epoch 2, 5 of 20', '5 of 20 epochs, the last of them 9')
+    """
+    if len(epochs) > 4:
+        return f"{len(epochs)} of {total} epochs, the last of them {epochs[-1]}"
+    return f"epoch {', '.join(map(str, epochs))} of {total}"
 
 
 def _learning_routers(model: nn.Module) -> dict[str, Router]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from torch import nn
+
 from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, export_model
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
@@ -15,6 +17,7 @@ from merit_cli.io.jsonl import read_lines
 from merit_cli.io.run_dir import RunDir
 from merit_cli.manifests.lineage import LINEAGE_NAME, lineage_of
 from merit_cli.training.candidates import mean_weights
+from merit_cli.training.routing_checks import collapse_notes
 from merit_cli.training.selection import BestEpoch
 from merit_cli.workflows.train.inputs import TrainingData
 from merit_cli.workflows.train.recipe import TrainRecipe
@@ -77,7 +80,7 @@ def finish_run(
 ) -> TrainSummary:
     """Export the best epoch's model and mark the run finished."""
     weights = mean_weights(run.path, chosen.epochs)
-    notes = routing_notes(run.path / "metrics.jsonl") + limit_notes(material)
+    notes = routing_notes(run.path / "metrics.jsonl", parts.model) + limit_notes(material)
     modules = parts.modules()
     export_model(
         run.path / MODEL_FOLDER,
@@ -130,14 +133,10 @@ def resumed_inputs(run: Path) -> tuple[Path, bool]:
         raise NoInput("this is not a train run", place=str(run), hint="give the folder of one") from None
 
 
-def routing_notes(metrics: Path) -> list[str]:
-    """One sentence for each expert that the last epoch hardly used."""
-    epochs = [line for _, line in read_lines(metrics) if line.get("kind") == "epoch"]
-    collapsed = epochs[-1]["train"].get("routing", {}).get("collapsed", []) if epochs else []
-    return [
-        f"COLLAPSED ROUTER: expert {expert} got under 1 % of the frames of epoch {epochs[-1]['epoch']}."
-        for expert in collapsed
-    ]
+def routing_notes(metrics: Path, model: nn.Module) -> list[str]:
+    """A sentence for the experts that were hardly used in an epoch, whichever epoch was exported."""
+    epochs = (line for _, line in read_lines(metrics) if line.get("kind") == "epoch")
+    return collapse_notes({line["epoch"]: line["train"].get("routing", {}) for line in epochs}, model)
 
 
 def limit_notes(material: TrainingData) -> list[str]:
