@@ -10,6 +10,7 @@ from torch import Tensor
 
 from merit_cli.carriers import MultiTaskOutput
 from merit_cli.config.frozen import FrozenConfig
+from merit_cli.losses.band import negative_band_snr_sum
 from merit_cli.losses.compressed import CompressedLossConfig, compressed_sums
 from merit_cli.losses.multi_resolution import MultiResolutionConfig, multi_resolution_sums
 from merit_cli.losses.spectral import MaskedSum, log1p_l1_sum
@@ -26,6 +27,7 @@ class EnhancementTerms(FrozenConfig):
         log1p_l1: L1 distance of log1p magnitudes, the paper's.
         si_sdr: Negative SI-SDR in dB.
         snr: Negative SNR in dB, which asks for the level of the clean speech as well.
+        band_snr: Negative SNR in 100-1000 Hz in dB, for breath.
         l1: Absolute distance of samples.
         mse: Squared distance of samples.
         compressed: Power-compressed spectra (PHASEN, CMGAN); None leaves them out.
@@ -35,6 +37,7 @@ class EnhancementTerms(FrozenConfig):
     log1p_l1: float = Field(default=1.0, ge=0.0)
     si_sdr: float = Field(default=0.0, ge=0.0)
     snr: float = Field(default=0.0, ge=0.0)
+    band_snr: float = Field(default=0.0, ge=0.0)
     l1: float = Field(default=0.0, ge=0.0)
     mse: float = Field(default=0.0, ge=0.0)
     compressed: CompressedLossConfig | None = None
@@ -42,7 +45,7 @@ class EnhancementTerms(FrozenConfig):
 
     def weights(self) -> dict[str, float]:
         """Every term that counts, by name."""
-        named = {name: getattr(self, name) for name in ("log1p_l1", "si_sdr", "snr", "l1", "mse")}
+        named = {name: getattr(self, name) for name in ("log1p_l1", "si_sdr", "snr", "band_snr", "l1", "mse")}
         for kind, spectral in (("compressed", self.compressed), ("multi_resolution", self.multi_resolution)):
             if spectral is not None:
                 named |= {f"{kind}_{name}": weight for name, weight in spectral.weights().items()}
@@ -73,6 +76,8 @@ def enhancement_sums(
         sums["si_sdr"] = negative_ratio_sum(enhanced_BN, clean_BN, lengths_B, ratio="si_sdr")
     if "snr" in weights:
         sums["snr"] = negative_ratio_sum(enhanced_BN, clean_BN, lengths_B, ratio="snr")
+    if "band_snr" in weights:
+        sums["band_snr"] = negative_band_snr_sum(enhanced_BN, clean_BN, lengths_B)
     if "l1" in weights:
         sums["l1"] = absolute_error_sum(enhanced_BN, clean_BN, lengths_B)
     if "mse" in weights:

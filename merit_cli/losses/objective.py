@@ -52,8 +52,10 @@ class ObjectiveConfig(FrozenConfig):
     @model_validator(mode="after")
     def _losses_are_positive(self) -> Self:
         name, terms = self.weighting.name, self.enhancement
-        if name in ("uncertainty", "gradnorm") and (terms.si_sdr or terms.snr):
-            raise ValueError(f"weighting {name} needs losses that cannot fall below 0: leave out si_sdr and snr")
+        if name in ("uncertainty", "gradnorm") and (terms.si_sdr or terms.snr or terms.band_snr):
+            raise ValueError(
+                f"weighting {name} needs losses that cannot fall below 0: leave out si_sdr, snr and band_snr"
+            )
         if name != "fixed" and not (self.enhancement_weight and self.emotion_weight):
             raise ValueError(f"weighting {name} needs both tasks: give both a weight over 0")
         return self
