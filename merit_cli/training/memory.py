@@ -18,7 +18,7 @@ from merit_cli.training.resume import random_states, restore_random_states
 SAMPLE_RATE = 16_000
 PROBE_SECONDS = (0.5, 1.0, 2.0)
 """Three lengths, because attention keeps memory with the square of the length."""
-GIGABYTE = 1e9
+GIGABYTE, MEGABYTE = 1e9, 1e6
 TRANSIENT = 1.2
 """For what comes and goes beside the activations: on five recipes the peak was 1.05 to 1.25 of what is kept."""
 _WORD = 4  # bytes of a float32, which weights, gradients and AdamW's two moments are kept in
@@ -57,23 +57,23 @@ class MemoryNeed:
             free: Bytes that the device has left; None where that is not known.
         """
         parts = (
-            f"{gigabytes(self.weights + self.training)} weights and optimiser, {gigabytes(self.activations)} "
+            f"{in_words(self.weights + self.training)} weights and optimiser, {in_words(self.activations)} "
             f"activations of {self.num_items} x {self.seconds:.1f} s"
         )
-        text = f"memory: a step needs about {gigabytes(self.total)} ({parts})"
+        text = f"memory: a step needs about {in_words(self.total)} ({parts})"
         if free is None:
             return text
         short = "; lower batch_size and raise accumulation" if self.total > free else ""
-        return f"{text}, {gigabytes(free)} is free{short}"
+        return f"{text}, {in_words(free)} is free{short}"
 
 
-def gigabytes(size: int) -> str:
+def in_words(size: int) -> str:
     """Bytes as text.
 
-    >>> gigabytes(1_520_000_000)
-    '1.52 GB'
+    >>> in_words(1_520_000_000), in_words(2_400_000)
+    ('1.52 GB', '2.4 MB')
     """
-    return f"{size / GIGABYTE:.2f} GB"
+    return f"{size / GIGABYTE:.2f} GB" if size >= GIGABYTE / 10 else f"{size / MEGABYTE:.1f} MB"
 
 
 def memory_need(

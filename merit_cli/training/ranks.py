@@ -18,6 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 import merit_cli.torchaudio_bridge  # noqa: F401
+from merit_cli.backbones.device import check_device
 from merit_cli.errors import Preempted
 
 from speechbrain.utils import distributed as sb  # isort: skip - the bridge goes first
@@ -34,19 +35,21 @@ def job(device: str) -> Iterator[str]:
     """Join the job where torchrun started this process; gives the device of this process.
 
     Args:
-        device: As asked for; ``cuda`` becomes the process's own GPU.
+        device: As asked for; of GPUs each process has its own.
 
     Raises:
+        Unavailable: A machine has fewer GPUs than processes.
         Preempted: Another process of the job ended.
     """
     if not {"RANK", "LOCAL_RANK"} <= os.environ.keys():
         yield device
         return
-    if device == "cuda":
+    if device.startswith("cuda"):  # one for each, whichever was named
         device = f"cuda:{os.environ['LOCAL_RANK']}"
     if sb.is_distributed_initialized():  # by a caller, who also ends it
         yield device
         return
+    check_device(device)
     backend = "gloo" if device == "cpu" else "nccl"
     is_whole = False
     try:

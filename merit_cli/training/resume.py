@@ -122,14 +122,14 @@ def load_state(path: Path) -> Any:
 
 
 def random_states() -> dict[str, Any]:
-    """The states of python's, numpy's and torch's global generators, as plain data."""
+    """The states of python's, numpy's and torch's global generators, of the GPU in use too, as plain data."""
     version, numbers, gauss = random.getstate()
     legacy: Any = np.random.get_state()
     return {
         "python": [version, list(numbers), gauss],
         "numpy": [legacy[0], torch.from_numpy(legacy[1].astype(np.int64)), *legacy[2:]],
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_available() else [],
     }
 
 
@@ -140,8 +140,8 @@ def restore_random_states(states: Mapping[str, Any]) -> None:
     name, keys, position, has_gauss, cached = states["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
     torch.set_rng_state(states["torch"])
-    if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states["cuda"])
+    if torch.cuda.is_available() and states["cuda"]:
+        torch.cuda.set_rng_state(states["cuda"][0])
 
 
 def keep_first_lines(path: Path, count: int) -> None:

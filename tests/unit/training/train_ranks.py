@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from train_tiny import TINY, tiny_recipe
 
+from merit_cli.backbones.model_folder import Parts, build_parts
 from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.losses.objective import ObjectiveSums
 from merit_cli.training import step
@@ -47,11 +48,14 @@ def in_double(batch: SpeechBatch) -> SpeechBatch:
     )
 
 
+def build_double(*configs: Any, **sizes: Any) -> Parts:
+    parts = build_parts(*configs, **sizes)
+    parts.modules().double()
+    return parts
+
+
 class DoubleBrain(MeritBrain):
     """Keeps the gradients of each step, and which parameters each process has one of."""
-
-    def __init__(self, backbone: nn.Module, model: nn.Module, **settings: Any) -> None:
-        super().__init__(backbone.double(), model.double(), **settings)
 
     def compute_forward(self, batch: SpeechBatch, stage: Any) -> MultiTaskOutput:
         return super().compute_forward(in_double(batch), stage)
@@ -94,6 +98,7 @@ class DoubleBrain(MeritBrain):
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
     run.MeritBrain = DoubleBrain  # type: ignore[attr-defined]
+    run.build_parts = build_double  # type: ignore[attr-defined]
     with job("cpu"):
         for name, changes in CASES.items():
             folder = Path(sys.argv[2]) / name
