@@ -99,7 +99,9 @@ class TrainRecipe(FrozenConfig):
         seed: Of weights, order and dropout.
         init_from: Run or model folder to begin with, as the second of two steps does; what it lacks begins anew.
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0: at epochs' ends only.
-        log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict.
+        log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict. Such a
+            step takes a backward pass more of each task: 1.6 times the time of another for the small recipe, so 3 %
+            of the time in all where it is one of 20; counting the experts, at every step, takes under 1 %.
         mix_back: Share of the noisy signal that the finished model leaves in its enhanced one.
         mask_exponent: Power of the mask's gain in the finished model; over 1 it takes more of the noise.
         overfit_batches: Train and choose on this many batches of the train split; 0 trains on all.

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
+from merit_cli.backbones.model_folder import Parts, build_parts
 from merit_cli.config.load import load_recipe
 from merit_cli.errors import CheckFailed, MeritError
 from merit_cli.io.jsonl import read_lines
@@ -87,6 +89,36 @@ def test_a_crowd_of_experts_ends_a_strict_run_and_again_when_started_again(noisy
     assert caught.value.exit_code == 4
     _, summary = run_train(crowd, noisy_corpus, output=tmp_path / "run", machine=Machine(workers=1))
     assert any("COLLAPSED ROUTER" in note for note in summary.notes)
+
+
+@pytest.mark.parametrize(("router_grad", "ends"), [("prob_scaled", True), ("none", False)])
+def test_a_saturated_router_ends_the_run_unless_it_was_not_to_learn(
+    router_grad: str,
+    ends: bool,  # noqa: FBT001
+    noisy_corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def saturated(*args: Any, **keys: Any) -> Parts:
+        parts = build_parts(*args, **keys)
+        with torch.no_grad():
+            parts.model.block.routers["emotion"].linear.bias[0] = 1e4  # its probability is 1 exactly, without slope
+        return parts
+
+    monkeypatch.setattr("merit_cli.workflows.train.run.build_parts", saturated)
+    chosen = recipe("fixed", model={**MODEL, "router_grad": router_grad}, epochs=1)
+    if not ends:
+        assert run_train(chosen, noisy_corpus, output=tmp_path / "run", machine=Machine(workers=1))[1].epochs == 1
+        return
+    with pytest.raises(CheckFailed, match="the router of emotion got no gradient from its task in epoch 1") as caught:
+        run_train(chosen, noisy_corpus, output=tmp_path / "run", machine=Machine(workers=1))
+    assert caught.value.exit_code == 4
+
+
+def test_a_task_without_weight_does_not_end_the_run(noisy_corpus: Path, tmp_path: Path) -> None:
+    alone = recipe("fixed", objective={"emotion_weight": 0.0, "balance_weight": 1.0}, epochs=1)
+    _, summary = run_train(alone, noisy_corpus, output=tmp_path / "run", machine=Machine(workers=1))
+    assert summary.epochs == 1
 
 
 def test_a_weighting_for_a_model_with_one_task_is_refused() -> None:
