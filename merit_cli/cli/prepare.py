@@ -24,8 +24,9 @@ def prepare(
     corpus: Annotated[
         str,
         typer.Argument(
-            help="breath-csv, hf-lung, icbhi, kauh, polish, ravdess, sample, sample-noise, sprsound, "
-            "sprsound-records, synthetic-breath, synthetic-noise, or a plug-in."
+            help="Emotion: crema-d, emo-db, emotion-csv, emotion-folder, esd, iemocap, meld, msp-podcast, polish, "
+            "ravdess. Breath: breath-csv, hf-lung, icbhi, kauh, sprsound. Bundled or made: sample, sample-noise, "
+            "synthetic-breath, synthetic-noise. Or a plug-in."
         ),
     ],
     raw: Annotated[

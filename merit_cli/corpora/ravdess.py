@@ -6,9 +6,12 @@ repetition, actor 12. Odd actors are men.
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 
+from merit_cli.corpora.emotion_reading import SCRIPT
 from merit_cli.corpora.prepared import PreparedCorpus
+from merit_cli.corpora.published_counts import counts_note
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.audio_file import audio_info, is_audio
 from merit_cli.manifests.read_write import Card
@@ -24,7 +27,9 @@ EMOTIONS = {
     "07": "disgust",
     "08": "surprised",
 }
+PUBLISHED = {"neutral": 96, **dict.fromkeys(list(EMOTIONS.values())[1:], 192)}
 NUM_FILES = 1440
+STATEMENTS = {"01": "Kids are talking by the door.", "02": "Dogs are sitting by the door."}
 FIRST_DEV_ACTOR, FIRST_TEST_ACTOR = 17, 21
 """Actors 1-16 are train, 17-20 dev, 21-24 test (ours): men and women alike in each."""
 _NAME = re.compile(r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<statement>0[12])-0[12]-(?P<actor>\d\d)")
@@ -37,6 +42,7 @@ def prepare_ravdess(raw: Path | None, output: Path) -> PreparedCorpus:
         UsageError: There is no raw folder.
         NoInput: The folder holds no file of the corpus.
         BadData: A file cannot be read.
+        CheckFailed: All files are there, but the emotions are not as published.
     """
     if raw is None:
         raise UsageError("ravdess needs the folder of the unpacked corpus", hint="merit prepare ravdess FOLDER -o OUT")
@@ -44,13 +50,14 @@ def prepare_ravdess(raw: Path | None, output: Path) -> PreparedCorpus:
     named = {stem: match for stem in found if (match := _NAME.fullmatch(stem))}
     if not named:
         raise NoInput("the folder holds no speech file of RAVDESS", place=str(raw), hint="03-01-*.wav or .flac")
-    notes = () if len(named) == NUM_FILES else (f"{len(named)} of the {NUM_FILES} files of RAVDESS speech.",)
+    counts = Counter(EMOTIONS[match["emotion"]] for match in named.values())
+    counted = counts_note("RAVDESS speech", counts, PUBLISHED, recordings=len(named), all_recordings=NUM_FILES)
     card = Card(
         name="ravdess",
         description="RAVDESS acted speech, 24 North American actors, eight emotions, two statements.",
         licence="CC BY-NC-SA 4.0",
         source="Livingstone and Russo 2018, doi 10.5281/zenodo.1188976",
-        notes=notes,
+        notes=(counted,),
     )
     return PreparedCorpus([_utterance(found[stem], match) for stem, match in named.items()], card)
 
@@ -73,4 +80,6 @@ def _utterance(path: Path, match: re.Match[str]) -> Utterance:
             "intensity": "normal" if match["intensity"] == "01" else "strong",
             "statement": match["statement"],
         },
+        transcript=STATEMENTS[match["statement"]],
+        transcript_source=SCRIPT,
     )

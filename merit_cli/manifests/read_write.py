@@ -25,6 +25,7 @@ class Card(FrozenConfig):
         synthetic: Whether audio or labels were made by rule.
         notes: Sentences that every table made from it repeats.
         shared_groups: Kinds (``speaker``, ``noise_id``) that its splits may share.
+        attribute_scale: Lowest and highest rating of arousal, valence and dominance; None where they are not rated.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Card(FrozenConfig):
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     shared_groups: tuple[str, ...] = ()
+    attribute_scale: tuple[float, float] | None = None
 
 
 def iter_manifest(path: Path) -> Iterator[Utterance]:
@@ -87,13 +89,18 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def join_cards(name: str, cards: Iterable[Card | None]) -> Card:
-    """The card of something made from several corpora: every note kept, once."""
+    """The card of something made from several corpora: every note kept, once; no scale where theirs differ."""
     present = [card for card in cards if card is not None]
+    scales = {card.attribute_scale for card in present if card.attribute_scale is not None}
+    notes = [note for card in present for note in card.notes]
+    if len(scales) > 1:
+        notes.append("SCALES DIFFER: arousal, valence and dominance of these corpora cannot be compared.")
     return Card(
         name=name,
         description=" + ".join(card.name for card in present),
         licence="; ".join(dict.fromkeys(card.licence for card in present if card.licence)),
         synthetic=any(card.synthetic for card in present),
-        notes=tuple(dict.fromkeys(note for card in present for note in card.notes)),
+        notes=tuple(dict.fromkeys(notes)),
         shared_groups=tuple(dict.fromkeys(group for card in present for group in card.shared_groups)),
+        attribute_scale=next(iter(scales)) if len(scales) == 1 else None,
     )

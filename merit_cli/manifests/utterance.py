@@ -31,6 +31,8 @@ class Utterance:
         split: ``train``, ``dev`` or ``test``; empty where there is none.
         labels: Label name to value.
         info: Other facts by name, such as device or location.
+        transcript: The words; empty where they are not known.
+        transcript_source: Who wrote them down: ``human``, ``script`` (what was to be said) or the name of a recogniser.
         clean: Clean reference, aligned with ``audio``.
         noise: The noise as it was added.
         noisy: The mixture that an enhanced ``audio`` came from.
@@ -47,6 +49,8 @@ class Utterance:
     split: str = ""
     labels: Mapping[str, Label] = field(default_factory=dict)
     info: Mapping[str, str] = field(default_factory=dict)
+    transcript: str = ""
+    transcript_source: str = ""
     clean: Path | None = None
     noise: Path | None = None
     noisy: Path | None = None

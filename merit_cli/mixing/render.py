@@ -217,5 +217,7 @@ class _Bench:
             split=speech.split,
             labels=speech.labels,
             info={**speech.info, **({"stationary": stationary.pop()} if len(stationary) == 1 else {})},
+            transcript=speech.transcript,
+            transcript_source=speech.transcript_source,
             mixture=mixture,
         )

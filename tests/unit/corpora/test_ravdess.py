@@ -28,7 +28,7 @@ def test_song_and_other_files_are_left_out_and_the_count_is_said(tmp_path: Path)
     raw = make(tmp_path, "03-01-06-01-02-01-12", "03-02-06-01-02-01-12")
     prepared = prepare_ravdess(raw, tmp_path / "o")
     assert len(prepared.utterances) == 1
-    assert prepared.card.notes == ("1 of the 1440 files of RAVDESS speech.",)
+    assert "A part of RAVDESS speech: 1 of its 1440 recordings" in prepared.card.notes[0]
 
 
 def test_what_is_not_ravdess_is_refused(tmp_path: Path) -> None:
