@@ -157,3 +157,12 @@ def test_a_run_of_two_processes_may_go_on_with_one(recipe: Path, noisy_corpus: P
     lines = (run / "metrics.jsonl").read_bytes()
     assert Job(MERIT, recipe, noisy_corpus, run).end()[0] == 0
     assert (run / "metrics.jsonl").read_bytes().startswith(lines)
+
+
+def test_a_job_that_is_refused_says_why(recipe: Path, whole_job: Path, noisy_corpus: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    write_yaml(other, {**TINY, "epochs": 19})
+    code, errors = Job(TORCHRUN, other, noisy_corpus, whole_job).end()
+    assert code != 0
+    assert "merit: " + str(whole_job) + ": the output folder holds another run; these differ: epochs" in errors
+    assert (whole_job / "DONE").exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from merit_cli.data.sampler import LengthBucketSampler
+from merit_cli.errors import Unavailable
 from merit_cli.io.jsonl import read_lines
+from merit_cli.training.ranks import any_rank, gathered, job, num_ranks, on_first, rank
+from merit_cli.workflows.train.determinism import reseed
 
 SCRIPT = Path(__file__).with_name("train_ranks.py")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -115,3 +119,30 @@ def test_the_shares_of_a_batch_make_the_batch(count: int) -> None:
     for batch, *parts in zip(whole, *shares, strict=True):
         assert sorted(chain.from_iterable(parts)) == sorted(batch)
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_machine_with_fewer_gpus_than_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "99")
+    monkeypatch.setenv("LOCAL_RANK", "99")
+    with pytest.raises(Unavailable, match="cuda:99"), job("cuda"):
+        pass
+
+
+def test_without_torchrun_a_process_answers_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with job("cpu") as device:
+        assert (device, rank(), num_ranks(), gathered("a"), any_rank(0)) == ("cpu", 0, 1, ["a"], False)
+        assert on_first(max, 1, 2) == 2
+
+
+def test_each_process_has_draws_of_its_own_and_the_first_those_of_one_alone() -> None:
+    def draws(number: int) -> tuple[float, float, float]:
+        random.seed(5), np.random.seed(5), torch.manual_seed(5)
+        reseed(7, number)
+        return random.random(), float(np.random.rand()), float(torch.rand(()))
+
+    random.seed(5), np.random.seed(5), torch.manual_seed(5)
+    alone = (random.random(), float(np.random.rand()), float(torch.rand(())))
+    assert draws(0) == alone
+    assert draws(1) == draws(1)
+    assert not set(draws(1)) & {*draws(2), *alone}
