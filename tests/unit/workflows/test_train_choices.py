@@ -170,3 +170,34 @@ def test_a_limit_spreads_over_the_emotions_and_says_so(noisy_corpus: Path, tmp_p
     assert data.limited(100, seed=0) == data
     with pytest.raises(UsageError, match="cannot hold 2 emotions"):
         data.limited(1, seed=0)
+
+
+def test_the_papers_two_steps_freeze_the_encoder_and_then_train_it(noisy_corpus: Path, tmp_path: Path) -> None:
+    import merit_cli.torchaudio_bridge  # noqa: F401 - transformers imports torchaudio
+
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    convolutions = {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+    config = transformers.WavLMConfig(**sizes, **convolutions, feat_extract_norm="layer", do_stable_layer_norm=True)
+    transformers.WavLMModel(config).save_pretrained(tmp_path / "wavlm")
+    pretrained = {
+        f"backbone.encoder.{name}": one for name, one in load_file(tmp_path / "wavlm/model.safetensors").items()
+    }
+    encoder = {"name": "huggingface", "path": str(tmp_path / "wavlm")}
+    train(noisy_corpus, tmp_path / "one", epochs=1, backbone={**encoder, "trainable": False})
+    assert any((tmp_path / "one" / "features").rglob("*.npy"))
+    train(
+        noisy_corpus,
+        tmp_path / "two",
+        epochs=1,
+        backbone={**encoder, "trainable": True},
+        init_from=str(tmp_path / "one"),
+    )
+    first, second = model_of(tmp_path / "one"), model_of(tmp_path / "two")
+    shared = pretrained.keys() & first.keys()
+    moved = {name for name in shared if not second[name].equal(pretrained[name])}
+    assert shared
+    assert all(first[name].equal(pretrained[name]) for name in shared)
+    assert any("encoder.layers" in name for name in moved)
+    assert not any("feature_extractor" in name for name in moved)
