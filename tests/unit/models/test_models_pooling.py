@@ -28,7 +28,7 @@ def test_pooling_equals_the_naive_formula_over_valid_frames() -> None:
     counts = torch.tensor([9, 1, 4])
     pooled = pool(frames, torch.arange(9) < counts.unsqueeze(1))
     for row, utterance, count in zip(pooled, frames, counts.tolist(), strict=True):
-        assert torch.allclose(row, naive(pool, utterance[:count]), atol=1e-9)
+        assert torch.allclose(row, naive(pool, utterance[:count]), rtol=1e-10, atol=1e-12)
 
 
 def test_one_frame_has_the_floor_as_its_deviation() -> None:
