@@ -134,11 +134,23 @@ class TrainedModel:
         gain = self.normalisation.gain(noisy_N)
         return [self._answer(part, gain=gain) for part in np.array_split(noisy_N, count)]
 
+    def enhance_together(self, noisy: Sequence[FloatArray]) -> list[FloatArray]:
+        """What `enhance` makes of each signal (N,), to rounding; in one pass where none is longer than a chunk."""
+        assert "enhancement" in self.tasks, self.tasks
+        chunk_length = seconds_to_samples(self.chunk, self.sample_rate)
+        if len(noisy) < 2 or max(map(len, noisy)) > chunk_length:
+            return [self.enhance(noisy_N) for noisy_N in noisy]
+        gains = [self.normalisation.gain(noisy_N) for noisy_N in noisy]
+        output = self.forward(*(self._ready(one, gain) for one, gain in zip(noisy, gains, strict=True)))
+        assert output.enhanced_BN is not None, self.tasks
+        return [self._undone(*one) for one in zip(noisy, output.enhanced_BN.float().cpu().numpy(), gains, strict=True)]
+
     @torch.no_grad()
-    def forward(self, model_N: FloatArray) -> MultiTaskOutput:
-        """The model's output for one signal in the model's scale."""
-        noisy_BN = torch.from_numpy(np.ascontiguousarray(model_N)).unsqueeze(0).to(self.device)
-        lengths_B = torch.tensor([model_N.size], dtype=torch.int64, device=self.device)
+    def forward(self, *signals: FloatArray) -> MultiTaskOutput:
+        """The model's output for a batch of signals (N,) in the model's scale, each of its own length."""
+        waves = [torch.from_numpy(np.ascontiguousarray(one)) for one in signals]
+        noisy_BN = nn.utils.rnn.pad_sequence(waves, batch_first=True).to(self.device)
+        lengths_B = torch.tensor([one.size for one in signals], dtype=torch.int64, device=self.device)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             features_BLTD = self.modules["backbone"](noisy_BN, lengths_B)
             output: MultiTaskOutput = self.modules["model"](features_BLTD, noisy_BN, lengths_B)
@@ -149,17 +161,25 @@ class TrainedModel:
 
     def _answer(self, noisy_N: FloatArray, *, gain: float | None = None) -> Answer:
         gain = self.normalisation.gain(noisy_N) if gain is None else gain
-        padded_N = _at_least(self.normalisation.apply(noisy_N, gain=gain), self._shortest())
-        output = self.forward(padded_N)
+        output = self.forward(self._ready(noisy_N, gain))
         enhanced_N = probability_C = None
         if output.enhanced_BN is not None:
-            model_N: FloatArray = output.enhanced_BN[0, : len(noisy_N)].float().cpu().numpy()
-            is_silent = not np.any(noisy_N)
-            cleaned_N = np.zeros_like(noisy_N) if is_silent else self.normalisation.undo(model_N, gain=gain)
-            enhanced_N = cleaned_N + np.float32(self.mix_back) * (noisy_N - cleaned_N) if self.mix_back else cleaned_N
+            enhanced_N = self._undone(noisy_N, output.enhanced_BN[0].float().cpu().numpy(), gain)
         if output.emotion_logits_BC is not None:
             probability_C = output.emotion_logits_BC[0].double().softmax(-1).cpu().numpy()
         return Answer(enhanced_N, probability_C, (output.routing,) if output.routing else ())
+
+    def _ready(self, noisy_N: FloatArray, gain: float) -> FloatArray:
+        """A signal in the model's scale, long enough for the encoder."""
+        return _at_least(self.normalisation.apply(noisy_N, gain=gain), self._shortest())
+
+    def _undone(self, noisy_N: FloatArray, model_N: FloatArray, gain: float) -> FloatArray:
+        """The enhanced signal (N,) from the model's, which may be padded at its end."""
+        if not np.any(noisy_N):
+            cleaned_N: FloatArray = np.zeros_like(noisy_N)
+        else:
+            cleaned_N = self.normalisation.undo(model_N[: len(noisy_N)], gain=gain)
+        return cleaned_N + np.float32(self.mix_back) * (noisy_N - cleaned_N) if self.mix_back else cleaned_N
 
     @property
     def frames_per_second(self) -> float:

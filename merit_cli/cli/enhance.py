@@ -70,6 +70,15 @@ def enhance(
         str | None,
         typer.Option("--precision", help="Of trained networks: fp32, bf16 or fp16.", rich_help_panel="Machine"),
     ] = None,
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            "--batch",
+            min=1,
+            help="Files that a trained run hears at once, longest first; for a GPU. Changes the last bit at most.",
+            rich_help_panel="Machine",
+        ),
+    ] = 1,
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
     """Enhance noisy audio: same length, same rate, no delay.
@@ -110,7 +119,9 @@ def enhance(
     elif is_single:
         _enhance_one(chosen, noisy or [], output, machine=machine, dry_run=dry_run)
     else:
-        _enhance_many(chosen, noisy or [], output, machine=machine, dry_run=dry_run, as_json=as_json)
+        _enhance_many(
+            chosen, noisy or [], output, machine=machine, batch_size=batch_size, dry_run=dry_run, as_json=as_json
+        )
 
 
 def _is_one_file(output: Path | None) -> bool:
@@ -133,7 +144,14 @@ def _is_one_file(output: Path | None) -> bool:
 
 
 def _enhance_many(
-    chosen: "EnhanceRecipe", noisy: list[str], output: Path | None, *, machine: "Machine", dry_run: bool, as_json: bool
+    chosen: "EnhanceRecipe",
+    noisy: list[str],
+    output: Path | None,
+    *,
+    machine: "Machine",
+    batch_size: int,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     from merit_cli.workflows.enhance import default_input, find_inputs, run_enhance
 
@@ -150,7 +168,7 @@ def _enhance_many(
             f"by {chosen.enhancer.name}; nothing was written"
         )
         return
-    run, summary = run_enhance(chosen, inputs, output=output, machine=machine)
+    run, summary = run_enhance(chosen, inputs, output=output, machine=machine, batch_size=batch_size)
     if as_json:
         print_json(asdict(summary))
     else:

@@ -1,5 +1,6 @@
 """A trained run as an enhancer."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -31,10 +32,21 @@ class CheckpointEngine:
     def process(self, noisy_N: FloatArray, sample_rate: int) -> FloatArray:
         """As many samples as went in."""
         assert sample_rate == self.sample_rate, sample_rate
-        training_rms = self.model.normalisation.std  # of a natural-level model, whose own gain is 1
-        scale = 1.0 if self.model.normalisation.level == "normalised" else _scale_to(noisy_N, training_rms)
-        enhanced_N: FloatArray = self.model.enhance(noisy_N * np.float32(scale)) / np.float32(scale)
+        scale = self._scale(noisy_N)
+        enhanced_N: FloatArray = self.model.enhance(noisy_N * scale) / scale
         return enhanced_N
+
+    def process_together(self, noisy: Sequence[FloatArray], sample_rate: int) -> list[FloatArray]:
+        """The same for several signals at once."""
+        assert sample_rate == self.sample_rate, sample_rate
+        scales = [self._scale(noisy_N) for noisy_N in noisy]
+        made = self.model.enhance_together([one * scale for one, scale in zip(noisy, scales, strict=True)])
+        return [enhanced_N / scale for enhanced_N, scale in zip(made, scales, strict=True)]
+
+    def _scale(self, noisy_N: FloatArray) -> np.float32:
+        """Gain to the level of training; 1 where the model finds that itself."""
+        training_rms = self.model.normalisation.std  # of a natural-level model, whose own gain is 1
+        return np.float32(1.0 if self.model.normalisation.level == "normalised" else _scale_to(noisy_N, training_rms))
 
 
 def _scale_to(samples_N: FloatArray, rms: float) -> float:
@@ -84,7 +96,7 @@ class CheckpointConfig(EnhancerConfig):
             raise UsageError(
                 f"the model {model.name!r} does not enhance",
                 place=str(self.folder),
-                hint="train sparse-merit, naive-mtl or se",
+                hint="train a model that does: sparse-merit, naive-mtl, se, wave-u-net",
             )
         return CheckpointEngine(model)
 

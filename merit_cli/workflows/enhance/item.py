@@ -1,6 +1,7 @@
 """One utterance of an enhancement run: from file to file."""
 
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -65,7 +66,22 @@ def enhance_utterance(job: EnhanceJob) -> Enhanced:
     try:
         made = enhanced_audio(source.audio, recipe, device=job.device, start=source.start, length=source.num_samples)
     except MeritError as error:
-        raise type(error)(error.message, place=error.place or source.id, hint=error.hint) from error
+        raise placed(error, source) from error
+    return write_enhanced(job, made)
+
+
+def placed(error: MeritError, source: Utterance) -> MeritError:
+    """The error, which names the utterance where it names no other place."""
+    return type(error)(error.message, place=error.place or source.id, hint=error.hint)
+
+
+def write_enhanced(job: EnhanceJob, made: Made) -> Enhanced:
+    """Write what was made of an utterance under ``enhanced/``.
+
+    Raises:
+        Unavailable: It cannot be written.
+    """
+    source, recipe = job.utterance, job.recipe
     path = job.output / "enhanced" / f"{mirrored_name(source)}.{recipe.format}"
     write_audio(path, np.clip(made.samples, -1.0, 1.0), made.sample_rate, subtype=recipe.encoding)
     return Enhanced(_enhanced_line(source, recipe.enhancer, path, made), made.work_seconds, _remark(made.samples))
@@ -106,22 +122,34 @@ def enhanced_audio(
     """
     enhancer = built_enhancer(recipe.enhancer, recipe.chunk, Engineering(device, recipe.precision))
     made: list[FloatArray] = []
-    work_seconds, audio = 0.0, None
-    for channel in _channels(path, recipe):
-        audio = read_audio(path, start=start, num_samples=length, channels=channel)
+    work_seconds, sample_rate = 0.0, 0
+    for audio in read_channels(path, recipe, start=start, length=length):
+        sample_rate = audio.sample_rate
         started = time.perf_counter()
-        made.append(enhancer(audio.samples, audio.sample_rate))
+        made.append(enhancer(audio.samples, sample_rate))
         work_seconds += time.perf_counter() - started
-    assert isinstance(audio, Audio), "a file has a channel"
-    rate = audio.sample_rate if recipe.rate == "keep" else recipe.rate
-    at_rate = [resample(channel_N, audio.sample_rate, rate) for channel_N in made]
+    return made_of(made, sample_rate, recipe, work_seconds)
+
+
+def read_channels(path: Path, recipe: EnhanceRecipe, *, start: int, length: int | None) -> Iterator[Audio]:
+    """What is enhanced of a file, one channel after the other.
+
+    Raises:
+        BadData: The audio cannot be used.
+        NoInput: There is no such file.
+    """
+    wanted: Iterable[Literal["mix", "first"] | int]
+    wanted = range(audio_info(path).num_channels) if recipe.channels == "each" else [recipe.channels]
+    for channel in wanted:
+        yield read_audio(path, start=start, num_samples=length, channels=channel)
+
+
+def made_of(channels: Sequence[FloatArray], sample_rate: int, recipe: EnhanceRecipe, work_seconds: float) -> Made:
+    """The enhanced channels (N,) of a file, at the rate that the recipe asks for."""
+    assert channels, "a file has a channel"
+    rate = sample_rate if recipe.rate == "keep" else recipe.rate
+    at_rate = [resample(channel_N, sample_rate, rate) for channel_N in channels]
     return Made(at_rate[0] if len(at_rate) == 1 else np.stack(at_rate, axis=1), rate, work_seconds)
-
-
-def _channels(path: Path, recipe: EnhanceRecipe) -> list[Literal["mix", "first"] | int]:
-    if recipe.channels != "each":
-        return [recipe.channels]
-    return list(range(audio_info(path).num_channels))
 
 
 def _enhanced_line(source: Utterance, enhancer: EnhancerConfig, path: Path, made: Made) -> Utterance:

@@ -13,6 +13,7 @@ from merit_cli.manifests.inputs import Inputs, read_inputs
 from merit_cli.manifests.read_write import MANIFEST_NAME, write_card, write_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine, run_items
+from merit_cli.workflows.enhance.batch import batches, enhance_batch
 from merit_cli.workflows.enhance.item import Enhanced, EnhanceJob, built_enhancer, enhance_utterance
 from merit_cli.workflows.enhance.recipe import EnhanceRecipe
 
@@ -64,9 +65,16 @@ def find_inputs(specs: Sequence[str | Path]) -> Inputs:
 
 
 def run_enhance(
-    recipe: EnhanceRecipe, inputs: Inputs, *, output: Path | None, machine: Machine
+    recipe: EnhanceRecipe, inputs: Inputs, *, output: Path | None, machine: Machine, batch_size: int = 1
 ) -> tuple[RunDir, EnhanceSummary]:
     """Enhance every input into a run folder, or go on with an unfinished one.
+
+    Args:
+        recipe: How.
+        inputs: What.
+        output: The run folder; None for one under the machine's.
+        machine: Where.
+        batch_size: Utterances that a trained network is given at once; changes results by rounding only.
 
     Returns:
         The run, and what was done. A finished run is not touched; its state is ``done``.
@@ -94,22 +102,23 @@ def run_enhance(
     before = len(ledger.with_status("done"))
     for path, error in inputs.bad.items():
         ledger.record(path, "failed", str(error))
-    speed = _enhance_all(recipe, inputs, run, ledger, machine)
+    speed = _enhance_all(recipe, inputs, run, ledger, machine, batch_size)
     summary = _finish(recipe, inputs, run, ledger, before, speed)
     ledger.close()
     return run, summary
 
 
-def _enhance_all(recipe: EnhanceRecipe, inputs: Inputs, run: RunDir, ledger: Ledger, machine: Machine) -> float | None:
+def _enhance_all(
+    recipe: EnhanceRecipe, inputs: Inputs, run: RunDir, ledger: Ledger, machine: Machine, batch_size: int
+) -> float | None:
     """Enhance what is pending; returns the real-time factor, None where nothing was enhanced."""
     utterances = inputs.utterances
     pending = set(ledger.pending((u.id for u in utterances), retry_failed=machine.retry_failed))
-    jobs: Iterator[EnhanceJob] = (
-        EnhanceJob(u, recipe, run.path, machine.device) for u in utterances if u.id in pending
-    )
+    order = utterances if batch_size == 1 else sorted(utterances, key=lambda u: -u.duration)  # like with like
+    jobs: Iterator[EnhanceJob] = (EnhanceJob(u, recipe, run.path, machine.device) for u in order if u.id in pending)
     work = audio = 0.0
     finished = len(utterances) - len(pending)
-    for job, result in run_items(enhance_utterance, jobs, workers=machine.workers):
+    for job, result in _results(jobs, machine, batch_size):
         finished += 1
         machine.progress("enhance", finished, len(utterances))
         if isinstance(result, Enhanced):
@@ -120,6 +129,17 @@ def _enhance_all(recipe: EnhanceRecipe, inputs: Inputs, run: RunDir, ledger: Led
         else:  # the output cannot be written, or a bug: the next item would meet the same
             raise result
     return round(work / audio, 6) if audio else None
+
+
+def _results(
+    jobs: Iterator[EnhanceJob], machine: Machine, batch_size: int
+) -> Iterator[tuple[EnhanceJob, Enhanced | Exception]]:
+    if batch_size == 1:
+        yield from run_items(enhance_utterance, jobs, workers=machine.workers)
+        return
+    for batch, made in run_items(enhance_batch, batches(jobs, batch_size), workers=machine.workers):
+        for index, job in enumerate(batch):
+            yield job, made if isinstance(made, Exception) else made[index]
 
 
 def _finish(
