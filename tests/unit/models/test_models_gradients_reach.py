@@ -111,6 +111,19 @@ def test_every_expert_is_reached_within_200_steps(num_experts: int) -> None:
     assert idle == set()
 
 
+@pytest.mark.parametrize(("weights", "returns"), [({}, True), ({"balance_weight": 0.0, "router_z_weight": 0.0}, False)])
+def test_load_balance_brings_an_idle_expert_back_within_200_steps(
+    weights: dict[str, float],
+    returns: bool,  # noqa: FBT001
+) -> None:
+    trainer = Trainer(SparseMeritConfig(**SMALL, num_experts=3), **weights)
+    with torch.no_grad():
+        for router in trainer.model.block.routers.values():
+            router.linear.bias[2] -= 3.0
+    assert idle_experts(trainer.step(), 3) == {2}
+    assert any(not idle_experts(trainer.step(), 3) for _ in range(199)) is returns
+
+
 def expert_of(parameter: str) -> int | None:
     """Index of the expert that a parameter belongs to."""
     head, found, tail = parameter.partition(".experts.experts.")
