@@ -24,6 +24,8 @@ FloatArray = npt.NDArray[np.float32]
 ENDLESS = 0xFFFFFFFF
 """Length in the header of a WAV whose end is not known, as sox and ffmpeg write it."""
 _SAMPLE_BYTES = 2
+_WARM_HOPS = 4
+"""Hops given to a stream of their own first: what is loaded at a first call took DeepFilterNet3 three seconds."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def enhance_live(config: EnhancerConfig, source: BinaryIO, sink: BinaryIO) -> Li
         )
     rate = engine.sample_rate
     assert rate is not None, "a network has a rate"
+    engine.open().push(np.full(_WARM_HOPS * engine.hop_length, 1e-3, np.float32))  # before there is anything to miss
     blocks = _blocks(source, rate, engine.hop_length, config.name)
     write_all(sink, wav_header(rate))
     stream, share = engine.open(), config.noisy_share

@@ -112,6 +112,26 @@ def test_the_first_sample_goes_out_within_the_latency() -> None:
     assert 0 < sink.first <= 44 + 2 * 320
 
 
+def test_what_is_loaded_at_the_first_call_is_loaded_before_the_signal_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, read_at_call = Endless(a_wav(some_samples(480))), []
+    whole = HalvingEngine.hop_function
+
+    def noting(engine: HalvingEngine) -> HopFunction:
+        halve = whole(engine)
+
+        def function(hops_TH: FloatArray) -> FloatArray:
+            read_at_call.append(source.position)
+            return halve(hops_TH)
+
+        return function
+
+    monkeypatch.setattr(HalvingEngine, "hop_function", noting)
+    sink = io.BytesIO()
+    enhance_live(HalvingConfig(), source, sink)  # type: ignore[arg-type]
+    assert read_at_call[:2] == [0, 44 + 2 * 160]
+    assert np.array_equal(np.frombuffer(sink.getvalue()[44:], dtype="<i2"), some_samples(480) // 2)
+
+
 def test_mix_back_adds_the_aligned_noisy_signal() -> None:
     samples, sink = some_samples(1600), io.BytesIO()
     enhance_live(HalvingConfig(mix_back=0.5), Endless(a_wav(samples)), sink)  # type: ignore[arg-type]
