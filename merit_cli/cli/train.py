@@ -8,6 +8,7 @@ import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome
+from merit_cli.models import MODELS
 
 if TYPE_CHECKING:
     from merit_cli.workflows.train import TrainSummary
@@ -23,7 +24,7 @@ def train(
         str | None, typer.Argument(help="Run folder or manifest with train and dev splits. Default: the newest mix.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="sparse-merit, naive-mtl, se or ser. Default: sparse-merit.")
+        str | None, typer.Option("--model", "-m", help=f"{', '.join(MODELS.table)}. Default: sparse-merit.")
     ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", help="Go on with this run, by its own recipe and data.")
@@ -86,7 +87,6 @@ def train(
     from merit_cli.assets import bundled_recipes, find_recipe
     from merit_cli.config.load import load_recipe, resolved
     from merit_cli.errors import unknown_name
-    from merit_cli.models import MODELS
     from merit_cli.training.ranks import leave_job
     from merit_cli.workers import is_first_process
     from merit_cli.workflows.train import TrainRecipe, run_train

@@ -10,6 +10,7 @@ import soundfile
 import yaml
 
 from merit_cli.cli.app import main
+from merit_cli.models import MODELS
 
 SMALL = [
     "--set",
@@ -144,3 +145,9 @@ def test_predict_without_a_trained_run_says_what_to_do(merit: Any, corpus: Path,
     code, _, err = merit("predict", corpus / "noisy0.wav", "--runs-dir", tmp_path)
     assert code == 66
     assert "merit train" in err
+
+
+def test_the_help_names_every_model(merit: Any) -> None:
+    code, said, _ = merit("train", "--help")
+    assert code == 0
+    assert ", ".join(MODELS.table) in " ".join(said.split())
