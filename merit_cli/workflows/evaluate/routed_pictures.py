@@ -8,12 +8,17 @@ from merit_cli.workflows.evaluate.routed import RoutedUtterances
 
 MOST_GROUPS = 30
 """A grouping with more groups than this, such as speakers, has its line in the table but no picture."""
+MOST_COLUMNS = 12
+"""With more columns than this each task has a picture of its own."""
 
 
 def routed_pictures(routed: RoutedUtterances) -> tuple[HeatMap, ...]:
     """The load of each task, then that in each group of each grouping that has few enough."""
     groupings = [one for one in routed.groupings if one.key != "speaker" and len(routed.groups(one)) <= MOST_GROUPS]
-    return (_by_task(routed), *(_by_group(routed, grouping) for grouping in groupings))
+    tasks = tuple(routed.load_UE)
+    is_narrow = len(tasks) * routed.num_experts <= MOST_COLUMNS
+    parts = [tasks] if is_narrow else [(task,) for task in tasks]
+    return (_by_task(routed), *(_by_group(routed, grouping, part) for grouping in groupings for part in parts))
 
 
 def _by_task(routed: RoutedUtterances) -> HeatMap:
@@ -23,7 +28,7 @@ def _by_task(routed: RoutedUtterances) -> HeatMap:
     return HeatMap(
         "Who sends how much to which expert",
         f"Share of each task's choices in per cent, {frames} frames of {len(routed.utterances)} utterances; "
-        f"{100 / routed.num_experts:.0f} % each would be even." + (together if len(tasks) > 1 else ""),
+        f"{100 / routed.num_experts:.3g} % each would be even." + (together if len(tasks) > 1 else ""),
         "task",
         "expert",
         tasks,
@@ -32,12 +37,13 @@ def _by_task(routed: RoutedUtterances) -> HeatMap:
     )
 
 
-def _by_group(routed: RoutedUtterances, grouping: Grouping) -> HeatMap:
-    groups, tasks = routed.groups(grouping), tuple(routed.load_UE)
+def _by_group(routed: RoutedUtterances, grouping: Grouping, tasks: Sequence[str]) -> HeatMap:
+    groups = routed.groups(grouping)
+    whose = f" of {tasks[0]}" if len(tasks) < len(routed.load_UE) else ""
     counts = [len(members) for _, members in groups]
     number = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
     return HeatMap(
-        f"Experts by {grouping.heading.removesuffix(' (dB)')}",
+        f"Experts{whose} by {grouping.heading.removesuffix(' (dB)')}",
         f"Share of each task's choices in per cent over {number} utterances a row.",
         grouping.heading,
         "expert",

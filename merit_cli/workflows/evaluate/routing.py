@@ -66,7 +66,7 @@ def _loads(chosen: Epoch) -> HeatMap:
     collapsed = ", ".join(str(number + 1) for number in routing.get("collapsed", ()))
     return HeatMap(
         "In training: who sent how much to which expert",
-        f"Share of each task's choices in per cent, epoch {epoch}; {100 / num_experts:.0f} % each would be even."
+        f"Share of each task's choices in per cent, epoch {epoch}; {100 / num_experts:.3g} % each would be even."
         + (together if len(tasks) > 1 else "")
         + (f" COLLAPSED: expert {collapsed}, under 1 % of all choices." if collapsed else ""),
         "task",

@@ -89,6 +89,16 @@ def test_pictures_show_the_load_of_both_tasks_in_each_group() -> None:
     assert shares(snr) == [pytest.approx([20.0, 80.0, 50.0, 50.0]), pytest.approx([60.0, 40.0, 50.0, 50.0])]
 
 
+def test_tasks_with_many_experts_have_pictures_of_their_own() -> None:
+    loads = [(1.0, *[0.0] * 6), (0.0, 1.0, *[0.0] * 5)]
+    made = [mixture(f"u{s}", clean="a", noise="n", snr_db=s) for s in (-5.0, 5.0)]
+    _, first, second = routed_pictures(routed(made, loads, other=(0.0, 0.0, 1.0, *[0.0] * 4)))
+    assert (first.title, second.title) == ("Experts of enhancement by SNR", "Experts of emotion by SNR")
+    assert (first.spans, second.spans) == ((("expert of enhancement", 7),), (("expert of emotion", 7),))
+    assert [row[:3] for row in shares(first)] == [[100.0, 0.0, 0.0], [0.0, 100.0, 0.0]]
+    assert [row[2] for row in shares(second)] == [100.0, 100.0]
+
+
 def test_a_grouping_with_one_group_or_too_many_has_no_picture() -> None:
     made = [mixture(f"u{n}", clean="a", noise=f"n{n}", noise_class=f"class{n}") for n in range(31)]
     assert [chart.title for chart in routed_pictures(routed(made, [(1.0, 0.0)] * 31))] == [
