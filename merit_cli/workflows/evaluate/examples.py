@@ -114,13 +114,14 @@ def _example(findings: Findings, one: Utterance, why: str, folder: Path) -> Exam
 
 
 def _strips(findings: Findings, one: Utterance) -> tuple[Strip, ...]:
-    """The expert that each router sent each frame to; none for a model without routers."""
+    """The expert that each router sent each frame to; none where there was nothing to choose."""
     routed = findings.material.routing.get(one.id)
     if routed is None:
         return ()
     return tuple(
         Strip(f"expert of {task}", found.best, len(found.load), routed.frames_per_second)
         for task, found in routed.tasks.items()
+        if len(found.load) > 1
     )
 
 

@@ -62,11 +62,11 @@ class RoutedUtterances:
 
 
 def routed_of(material: Material) -> RoutedUtterances | None:
-    """The material's utterances that were routed; None where there are none."""
+    """The material's utterances that were routed; None where there are none, or but one expert."""
     kept = [one for one in material.utterances if one.id in material.routing and material.routing[one.id].num_frames]
-    if not kept:
-        return None
     lines = [material.routing[one.id] for one in kept]
+    if not lines or min(len(found.load) for found in lines[0].tasks.values()) < 2:
+        return None
     tasks = tuple(lines[0].tasks)
     key = label_key(kept)
 

@@ -19,8 +19,6 @@ LEAST_ENTROPY = 1e-9
 
 def routed_tables(routed: RoutedUtterances) -> tuple[Table, ...]:
     """Entropies and loads of each router; and the mutual information of its choice with all that is known."""
-    if routed.num_experts < 2:
-        return ()
     return (_routers(routed), _information(routed))
 
 

@@ -17,7 +17,7 @@ Epoch = tuple[int, Mapping[str, Any]]
 def routing_pictures(run: Path | None) -> tuple[HeatMap | Curve, ...]:
     """Training seen by its experts: shares by task in the exported epoch, then what changed over all epochs.
 
-    None for a run without routers.
+    None for a run without routers, or whose routers have one expert.
     """
     epochs = list(_epochs(run)) if run else []
     if not run or not epochs:
@@ -42,7 +42,8 @@ def _epochs(run: Path) -> Iterator[Epoch]:
     try:
         for _, line in read_lines(path, torn_tail=True):
             train = line.get("train", {}) if line.get("kind") == "epoch" else {}
-            if train.get("routing", {}).get("tasks"):
+            tasks = train.get("routing", {}).get("tasks", {})
+            if any(len(found["load"]) > 1 for found in tasks.values()):
                 yield int(line["epoch"]), train
     except MeritError:
         return  # a picture less, not a report less

@@ -199,9 +199,10 @@ def test_router_with_one_expert_in_use_can_tell_nothing() -> None:
     assert (share.mean, share.remark) == (None, "one expert only")
 
 
-def test_a_single_expert_has_no_tables() -> None:
-    made = [mixture("u", clean="a", noise="n")]
-    assert routed_tables(routed(made, [(1.0,)], other=(1.0,))) == ()
+def test_a_single_expert_has_nothing_to_show() -> None:
+    line = Routed("u", 10, 50.0, {"emotion": TaskRouting((1.0,), (0,), 0.0)}, 1.0)
+    material = Material("x", "x", (mixture("u", clean="a", noise="n"),), Card(name="x"), "", routing={"u": line})
+    assert routed_of(material) is None
 
 
 def mean_of(entry: object) -> float:

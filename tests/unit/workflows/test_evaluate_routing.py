@@ -101,6 +101,13 @@ def test_run_without_routers_has_no_pictures(tmp_path: Path, text: str) -> None:
     assert routing_pictures(tmp_path) == ()
 
 
+def test_routers_with_one_expert_have_no_pictures(tmp_path: Path) -> None:
+    usage = RoutingUsage({"emotion": [100]}, {"emotion": 0.0}, 100, overlap=100.0, union=100)
+    line = {"kind": "epoch", "epoch": 1, "train": {"routing": usage.summary()}}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    assert routing_pictures(tmp_path) == ()
+
+
 def test_no_run_and_no_metrics_have_no_pictures(tmp_path: Path) -> None:
     assert routing_pictures(None) == ()
     assert routing_pictures(tmp_path) == ()
