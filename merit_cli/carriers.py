@@ -1,7 +1,7 @@
 """What layers hand to each other: frozen dataclasses, no string-keyed dicts of tensors.
 
 Shape suffixes: B batch, N samples, T frames, F bins, L layers, D features, E experts, K chosen,
-C classes.
+C classes, A attributes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 NO_LABEL = -1
 """Class index of an utterance without an emotion label; losses and metrics leave it out."""
+
+
+ATTRIBUTES = ("arousal", "valence", "dominance")
+"""The columns of every tensor (..., A) of ratings, and their names in manifests."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class SpeechBatch:
         clean_BN: Target of enhancement, or None.
         emotion_B: Class index, int64, `NO_LABEL` where there is none; or None.
         features_BLTD: Cached output of a frozen encoder, or None.
+        emotion_share_BC: Annotators' shares of each class, a row of zeros where they are not known; or None.
+        attributes_BA: Ratings on the scale 0 to 1, NaN where there is none; or None.
     """
 
     ids: tuple[str, ...]
@@ -66,6 +72,8 @@ class SpeechBatch:
     clean_BN: Tensor | None = None
     emotion_B: Tensor | None = None
     features_BLTD: Tensor | None = None
+    emotion_share_BC: Tensor | None = None
+    attributes_BA: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -94,20 +102,23 @@ class MultiTaskOutput:
         enhanced_log1p_BTF: Its log1p magnitude as the mask gave it, in normalised signal scale.
         emotion_logits_BC: Unnormalised class scores.
         routing: Task name (``enhancement``, ``emotion``) to its routing; empty without routers.
+        attributes_BA: Predicted ratings on the scale 0 to 1.
     """
 
     enhanced_BN: Tensor | None = None
     enhanced_log1p_BTF: Tensor | None = None
     emotion_logits_BC: Tensor | None = None
     routing: Mapping[str, Routing] = field(default_factory=dict)
+    attributes_BA: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class LossTerms:
-    """The objective and its parts, scalars; absent parts are zero."""
+    """The objective and its parts, scalars; absent parts are zero, absent attributes None."""
 
     total: Tensor
     enhancement: Tensor
     emotion: Tensor
     load_balance: Tensor
     router_z: Tensor
+    attributes: Tensor | None = None

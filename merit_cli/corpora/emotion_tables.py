@@ -6,6 +6,7 @@ A table has a line for each file, relative to itself, under these columns, whate
 |---|---|
 | ``file``, ``path``, ``audio``, ``filename`` or ``wav`` | the file; needed |
 | ``emotion`` or ``label`` | the emotion; empty where there is none |
+| ``p_X`` | the share of annotators who heard the emotion X, for soft labels |
 | ``speaker``, ``speaker_id`` or ``spkrid`` | who speaks |
 | ``split``, ``split_set`` or ``partition`` | train, dev (validation, development) or test |
 | ``arousal``, ``valence``, ``dominance`` | ratings; then ``attribute_scale`` says from where to where, as ``1-7`` |
@@ -19,13 +20,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from merit_cli.carriers import ATTRIBUTES
 from merit_cli.corpora.csv_table import number_in, read_rows
 from merit_cli.corpora.emotion_reading import EMOTION, HUMAN, Spoken, corpus_folder, prepare_spoken
 from merit_cli.corpora.prepared import PreparedCorpus
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.audio_file import is_audio
 from merit_cli.manifests.read_write import Card
-from merit_cli.manifests.utterance import Label, id_of_path
+from merit_cli.manifests.utterance import SHARE_PREFIX, Label, id_of_path
 
 SPLITS = {
     "train": "train",
@@ -37,7 +39,6 @@ SPLITS = {
     "test": "test",
     "": "",
 }
-ATTRIBUTES = ("arousal", "valence", "dominance")
 _COLUMNS = {
     "file": ("file", "path", "audio", "filename", "wav"),
     EMOTION: ("emotion", "label"),
@@ -118,11 +119,12 @@ def _from_row(row: dict[str, str], table: Path, place: str) -> Spoken:
     if split not in SPLITS:
         raise BadData(f"{row['split']!r} is not a split", place=place, hint="train, dev or test")
     labels: dict[str, Label] = {EMOTION: row[EMOTION]} if row.get(EMOTION) else {}
-    for name in ATTRIBUTES:
+    shares = [name for name in row if name.startswith(SHARE_PREFIX)]
+    for name in (*ATTRIBUTES, *shares):
         if (value := number_in(row, name, place=place)) is not None:
             labels[name] = value
     gender = row.get("gender", "")
-    facts = {key: value for key, value in row.items() if key not in (*_COLUMNS, *ATTRIBUTES)}
+    facts = {key: value for key, value in row.items() if key not in (*_COLUMNS, *ATTRIBUTES, *shares)}
     return Spoken(
         id="__".join(part for part in Path(row["file"]).with_suffix("").parts if part not in ("..", "/", ".")),
         path=path,

@@ -1,9 +1,10 @@
 """Items to padded batches.
 
-Shape suffixes: B batch, N samples, L layers, T frames, D features.
+Shape suffixes: B batch, N samples, L layers, T frames, D features, C classes, A attributes.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,8 @@ EffectiveBatch = tuple[SpeechBatch, ...]
 def collate(items: Sequence[SpeechItem]) -> SpeechBatch:
     """One batch, padded with zeros to its longest item.
 
-    Targets, labels and features are given where every item has them; an item without a label among
-    others with one keeps `NO_LABEL`.
+    Targets and features are given where every item has them, labels where one has them; an item without a
+    label keeps `NO_LABEL`, without shares a row of zeros, without attributes a row of NaN.
     """
     clean = [item.clean_N for item in items if item.clean_N is not None]
     features = [item.features_LTD for item in items if item.features_LTD is not None]
@@ -32,6 +33,8 @@ def collate(items: Sequence[SpeechItem]) -> SpeechBatch:
         clean_BN=_padded(clean, axis=0) if len(clean) == len(items) else None,
         emotion_B=torch.tensor([item.emotion for item in items], dtype=torch.int64),
         features_BLTD=_padded(features, axis=1) if len(features) == len(items) else None,
+        emotion_share_BC=_rows([item.emotion_share_C for item in items], missing=0.0),
+        attributes_BA=_rows([item.attributes_A for item in items], missing=np.nan),
     )
 
 
@@ -60,14 +63,25 @@ def to_device(batch: SpeechBatch, device: torch.device | str) -> SpeechBatch:
     def moved(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(device)
 
-    return SpeechBatch(
-        ids=batch.ids,
+    return replace(
+        batch,
         noisy_BN=batch.noisy_BN.to(device),
         lengths_B=batch.lengths_B.to(device),
         clean_BN=moved(batch.clean_BN),
         emotion_B=moved(batch.emotion_B),
         features_BLTD=moved(batch.features_BLTD),
+        emotion_share_BC=moved(batch.emotion_share_BC),
+        attributes_BA=moved(batch.attributes_BA),
     )
+
+
+def _rows(arrays: Sequence[npt.NDArray[np.float32] | None], *, missing: float) -> Tensor | None:
+    """Arrays of one length stacked, filled with ``missing`` where there is none; None where there is none at all."""
+    known = next((array for array in arrays if array is not None), None)
+    if known is None:
+        return None
+    filled = [np.full_like(known, missing) if array is None else array for array in arrays]
+    return torch.from_numpy(np.stack(filled))
 
 
 def _padded(arrays: Sequence[npt.NDArray[np.float32]], *, axis: int) -> Tensor:

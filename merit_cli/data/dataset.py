@@ -1,6 +1,6 @@
 """Manifest lines as items to train on: map-style, the same item for the same index always.
 
-Shape suffixes: N samples, L layers, T frames, D features.
+Shape suffixes: N samples, L layers, T frames, D features, C classes, A attributes.
 """
 
 import math
@@ -12,15 +12,16 @@ from torch.utils.data import Dataset
 
 from merit_cli.audio.levels import sum_of_squares
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
-from merit_cli.carriers import NO_LABEL
+from merit_cli.carriers import ATTRIBUTES, NO_LABEL
 from merit_cli.data.feature_cache import FeatureCache
 from merit_cli.errors import BadData
 from merit_cli.io.audio_file import read_audio
-from merit_cli.manifests.utterance import Utterance
+from merit_cli.manifests.utterance import SHARE_PREFIX, Utterance
 from merit_cli.units import Seconds, seconds_to_samples
 
 EMOTION = "emotion"
 """Label name in manifests."""
+Scale = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class SpeechItem:
         clean_N: Target of enhancement, or None.
         emotion: Class index, or `NO_LABEL`.
         features_LTD: Cached output of a frozen encoder, or None.
+        emotion_share_C: Annotators' shares of the classes, or None.
+        attributes_A: Ratings on the scale 0 to 1, NaN where there is none; or None without a scale.
     """
 
     id: str
@@ -40,6 +43,8 @@ class SpeechItem:
     clean_N: FloatArray | None
     emotion: int
     features_LTD: FloatArray | None
+    emotion_share_C: FloatArray | None = None
+    attributes_A: FloatArray | None = None
 
 
 class SpeechDataset(Dataset[SpeechItem]):
@@ -51,6 +56,7 @@ class SpeechDataset(Dataset[SpeechItem]):
         normalisation: Scale of the model.
         max_duration: Only the first seconds of an utterance are used.
         cache: Features of a frozen encoder, or None to let the model compute them.
+        attribute_scale: Lowest and highest rating; None gives items without attributes.
     """
 
     def __init__(
@@ -61,11 +67,14 @@ class SpeechDataset(Dataset[SpeechItem]):
         normalisation: Normalisation,
         max_duration: Seconds,
         cache: FeatureCache | None = None,
+        attribute_scale: Scale | None = None,
     ) -> None:
         self.utterances = tuple(utterances)
         self.normalisation = normalisation
         self.max_duration = max_duration
         self.cache = cache
+        self.attribute_scale = attribute_scale
+        self.classes = tuple(classes)
         self._index_of = {label: index for index, label in enumerate(classes)}
 
     def __len__(self) -> int:
@@ -98,7 +107,48 @@ class SpeechDataset(Dataset[SpeechItem]):
             clean_N=None if clean_N is None else self.normalisation.apply(clean_N, gain=gain),
             emotion=self.emotion(index),
             features_LTD=None if self.cache is None else self.cache.features(noisy_N),
+            emotion_share_C=emotion_shares(self.utterances[index], self.classes),
+            attributes_A=None
+            if self.attribute_scale is None
+            else scaled_attributes(self.utterances[index], self.attribute_scale),
         )
+
+
+def emotion_shares(utterance: Utterance, classes: Sequence[str]) -> FloatArray | None:
+    """Annotators' shares (C,) of the classes, summing to 1; None where no annotator named one of them.
+
+    >>> from pathlib import Path
+    >>> emotion_shares(Utterance("a", Path("a"), 1, 1, labels={"p_sad": 0.3, "p_calm": 0.3}), ["angry", "sad", "calm"])
+    array([0. , 0.5, 0.5], dtype=float32)
+    """
+    shares = [utterance.labels.get(SHARE_PREFIX + label.lower(), 0.0) for label in classes]
+    numbers = np.array([share if isinstance(share, int | float) else 0.0 for share in shares], dtype=np.float32)
+    total = float(numbers.sum())
+    return numbers / np.float32(total) if total > 0.0 else None
+
+
+def scaled_attributes(utterance: Utterance, scale: Scale) -> FloatArray:
+    """Ratings (A,) of a scale on 0 to 1, NaN where there is none; `unscaled` goes back.
+
+    >>> from pathlib import Path
+    >>> scaled_attributes(Utterance("a", Path("a"), 1, 1, labels={"arousal": 7, "dominance": 4.0}), (1.0, 7.0))
+    array([1. , nan, 0.5], dtype=float32)
+    """
+    low, high = scale
+    rated = [utterance.labels.get(name, math.nan) for name in ATTRIBUTES]
+    numbers = np.array([value if isinstance(value, int | float) else math.nan for value in rated], dtype=np.float64)
+    return np.asarray((numbers - low) / (high - low), dtype=np.float32)
+
+
+def unscaled(values: FloatArray, scale: Scale) -> FloatArray:
+    """Predicted values of 0 to 1 as ratings of a scale, kept within it.
+
+    >>> unscaled(np.array([0.5, 1.2, -0.1]), (1.0, 7.0)).tolist()
+    [4.0, 7.0, 1.0]
+    """
+    low, high = scale
+    rated: FloatArray = np.clip(values * (high - low) + low, low, high)
+    return rated
 
 
 def num_samples_used(utterance: Utterance, sample_rate: int, max_duration: Seconds) -> int:

@@ -8,7 +8,7 @@ the whole batch.
 Shape suffixes: B batch, N samples, C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple, Self
 
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from merit_cli.carriers import LossTerms, MultiTaskOutput, SpeechBatch
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.losses.emotion import weighted_cross_entropy_sum
+from merit_cli.losses.attributes import AttributeSums, add_attribute_sums, attribute_sums, concordance_loss
+from merit_cli.losses.emotion import CrossEntropyLoss, EmotionLoss, VectorScalingLoss, emotion_sum, target_shares
 from merit_cli.losses.enhancement import EnhancementTerms, enhancement_sums, weighted
 from merit_cli.losses.load_balance import BalanceOver, RouterSums, add_router_sums, balance_loss, router_sums, z_loss
 from merit_cli.losses.spectral import MaskedSum
@@ -31,23 +32,39 @@ class ObjectiveConfig(FrozenConfig):
     Args:
         enhancement: What the enhancement term is made of.
         enhancement_weight: Of that term, against 1 for emotion.
-        emotion_weight: Of the cross-entropy.
+        emotion_weight: Of the loss over classes.
+        emotion_loss: ``cross_entropy``, ``focal`` or ``vector_scaling``, or one of them with its parameters.
+        attributes_weight: Of the sum of 1 - CCC over arousal, valence and dominance; it belongs to the emotion task.
         weighting: How the two weighted losses become one step: ``fixed``, ``uncertainty``, ``gradnorm``,
             ``pcgrad`` or ``cagrad``, or one of them with its parameters. Balance and z-loss are added as they are.
         balance_weight: Switch loss, alpha.
         balance_over: Each router by itself, or both together.
         router_z_weight: Of the routers' z-loss.
         class_weighting: ``inverse_frequency`` is N / (C n_c).
+        double_correction: Allow two means against unequal classes at once, which overcorrect.
     """
 
     enhancement: EnhancementTerms = EnhancementTerms()
     enhancement_weight: float = Field(default=1.0, ge=0.0)
     emotion_weight: float = Field(default=1.0, ge=0.0)
+    emotion_loss: EmotionLoss = CrossEntropyLoss()
+    attributes_weight: float = Field(default=1.0, ge=0.0)
     weighting: Weighting = FixedWeighting()
     balance_weight: float = Field(default=0.01, ge=0.0)
     balance_over: BalanceOver = "per_router"
     router_z_weight: float = Field(default=1e-3, ge=0.0)
     class_weighting: Literal["inverse_frequency", "none"] = "inverse_frequency"
+    double_correction: bool = False
+
+    @model_validator(mode="after")
+    def _corrects_once(self) -> Self:
+        is_scaled = isinstance(self.emotion_loss, VectorScalingLoss)
+        if is_scaled and self.class_weighting != "none" and not self.double_correction:
+            raise ValueError(
+                "vector_scaling and class weights both make up for unequal classes: set class_weighting none, or "
+                "double_correction true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _losses_are_positive(self) -> Self:
@@ -62,14 +79,29 @@ class ObjectiveConfig(FrozenConfig):
 
     def task_losses(self, terms: LossTerms) -> dict[str, Tensor]:
         """Each task's loss with its weight."""
-        return {
-            "enhancement": self.enhancement_weight * terms.enhancement,
-            "emotion": self.emotion_weight * terms.emotion,
-        }
+        emotion = self.emotion_weight * terms.emotion
+        if terms.attributes is not None:
+            emotion = emotion + self.attributes_weight * terms.attributes
+        return {"enhancement": self.enhancement_weight * terms.enhancement, "emotion": emotion}
 
     def router_loss(self, terms: LossTerms) -> Tensor:
         """Balance and z-loss with their weights."""
         return self.balance_weight * terms.load_balance + self.router_z_weight * terms.router_z
+
+
+class CountedObjective(ObjectiveConfig):
+    """An objective that knows how often each class stands in the training set, as vector scaling needs.
+
+    Args:
+        class_counts: In the order of the class indices.
+    """
+
+    class_counts: tuple[int, ...] = ()
+
+
+def counted(config: ObjectiveConfig, class_counts: Sequence[int]) -> CountedObjective:
+    """The objective with the counts of its training set."""
+    return CountedObjective(**{**dict(config), "class_counts": tuple(class_counts)})
 
 
 class ObjectiveSums(NamedTuple):
@@ -78,6 +110,7 @@ class ObjectiveSums(NamedTuple):
     enhancement: Mapping[str, MaskedSum]
     emotion: MaskedSum | None
     routers: Mapping[str, RouterSums]
+    attributes: AttributeSums | None = None
 
     def to(self, device: torch.device | str) -> "ObjectiveSums":
         """The same with every tensor on ``device``."""
@@ -85,6 +118,7 @@ class ObjectiveSums(NamedTuple):
             {name: MaskedSum(*(value.to(device) for value in one)) for name, one in self.enhancement.items()},
             None if self.emotion is None else MaskedSum(*(value.to(device) for value in self.emotion)),
             {task: RouterSums(*(value.to(device) for value in one)) for task, one in self.routers.items()},
+            None if self.attributes is None else AttributeSums(*(value.to(device) for value in self.attributes)),
         )
 
 
@@ -96,6 +130,10 @@ def objective_sums(
     emotion_B: Tensor | None = None,
     class_weight_C: Tensor | None = None,
     terms: EnhancementTerms = EnhancementTerms(),
+    emotion_share_BC: Tensor | None = None,
+    attributes_BA: Tensor | None = None,
+    emotion_loss: EmotionLoss = CrossEntropyLoss(),
+    class_counts: Sequence[int] = (),
 ) -> ObjectiveSums:
     """Sums of every term that output and targets allow.
 
@@ -106,13 +144,24 @@ def objective_sums(
         emotion_B: Class indices.
         class_weight_C: See `merit_cli.losses.emotion.class_weights`.
         terms: Which distances of enhanced from clean speech to take.
+        emotion_share_BC: Annotators' shares; used where the loss takes soft labels.
+        attributes_BA: Ratings on the scale 0 to 1, NaN where there is none.
+        emotion_loss: Over the classes.
+        class_counts: Of the training set.
     """
     enhancement = {} if clean_BN is None else enhancement_sums(output, clean_BN, lengths_B, terms)
     emotion = None
     if emotion_B is not None and output.emotion_logits_BC is not None:
-        emotion = weighted_cross_entropy_sum(output.emotion_logits_BC, emotion_B, class_weight_C)
+        logits_BC = output.emotion_logits_BC
+        shares_BC = target_shares(
+            emotion_B, logits_BC.shape[-1], emotion_share_BC if emotion_loss.soft_labels else None
+        )
+        emotion = emotion_sum(logits_BC, shares_BC, emotion_loss, weight_C=class_weight_C, class_counts=class_counts)
+    attributes = None
+    if attributes_BA is not None and output.attributes_BA is not None:
+        attributes = attribute_sums(output.attributes_BA, attributes_BA)
     routers = {task: router_sums(routing) for task, routing in output.routing.items()}
-    return ObjectiveSums(enhancement, emotion, routers)
+    return ObjectiveSums(enhancement, emotion, routers, attributes)
 
 
 def batch_sums(
@@ -126,6 +175,10 @@ def batch_sums(
         emotion_B=batch.emotion_B,
         class_weight_C=class_weight_C,
         terms=config.enhancement,
+        emotion_share_BC=batch.emotion_share_BC,
+        attributes_BA=batch.attributes_BA,
+        emotion_loss=config.emotion_loss,
+        class_counts=config.class_counts if isinstance(config, CountedObjective) else (),
     )
 
 
@@ -142,7 +195,12 @@ def add_objective_sums(*parts: ObjectiveSums) -> ObjectiveSums:
             task: RouterSums(*(value.detach() for value in add_router_sums(*(part.routers[task] for part in parts))))
             for task in parts[0].routers
         },
+        attributes=_add_attributes([part.attributes for part in parts if part.attributes is not None]),
     )
+
+
+def _add_attributes(parts: list[AttributeSums]) -> AttributeSums | None:
+    return AttributeSums(*(value.detach() for value in add_attribute_sums(*parts))) if parts else None
 
 
 def _add_masked(parts: list[MaskedSum | None]) -> MaskedSum | None:
@@ -167,9 +225,12 @@ def loss_terms(part: ObjectiveSums, config: ObjectiveConfig, *, whole: Objective
     means = {name: _mean(term, whole.enhancement[name], zero) for name, term in part.enhancement.items()}
     enhancement = weighted(means, config.enhancement, zero)
     emotion = _mean(part.emotion, whole.emotion, zero)
+    attributes = None
+    if part.attributes is not None and whole.attributes is not None:
+        attributes = concordance_loss(part.attributes, whole.attributes).to(zero.dtype)
     balance = balance_loss(part.routers, whole.routers, over=config.balance_over) if part.routers else zero
     router_z = z_loss(part.routers, whole.routers) if part.routers else zero
-    terms = LossTerms(total=zero, enhancement=enhancement, emotion=emotion, load_balance=balance, router_z=router_z)
+    terms = LossTerms(zero, enhancement, emotion, load_balance=balance, router_z=router_z, attributes=attributes)
     losses = config.task_losses(terms)
     return replace(terms, total=losses["enhancement"] + losses["emotion"] + config.router_loss(terms))
 
@@ -184,4 +245,6 @@ def _zero_like(sums: ObjectiveSums) -> Tensor:
     for term in (*sums.enhancement.values(), sums.emotion):
         if term is not None:
             return torch.zeros_like(term.total).detach()
+    if sums.attributes is not None:
+        return torch.zeros_like(sums.attributes.count_A[0], dtype=torch.float32)
     return torch.zeros(())

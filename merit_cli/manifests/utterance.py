@@ -14,6 +14,8 @@ from merit_cli.errors import BadData, nearest_name
 from merit_cli.manifests.mixture import Mixture
 
 Label = str | float
+SHARE_PREFIX = "p_"
+"""Before an emotion's name in small letters: the label that says which share of the annotators heard it."""
 PATH_FIELDS = ("audio", "clean", "noise", "noisy")
 
 

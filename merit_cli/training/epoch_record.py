@@ -117,8 +117,9 @@ def step_facts(report: GradientReport | None, usage: RoutingUsage, weights: Mapp
 
 
 def values_of(terms: LossTerms) -> dict[str, float]:
-    """The loss terms as numbers."""
-    return {name: float(getattr(terms, name).detach()) for name in TERMS}
+    """The loss terms as numbers; attributes only where there are any."""
+    names = TERMS if terms.attributes is None else (*TERMS, "attributes")
+    return {name: float(getattr(terms, name).detach()) for name in names}
 
 
 def rounded(value: Any) -> Any:

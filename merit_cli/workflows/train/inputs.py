@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from merit_cli.config.load import read_yaml
-from merit_cli.data.dataset import EMOTION
+from merit_cli.data.dataset import EMOTION, emotion_shares
 from merit_cli.data.fresh_mixtures import MixSources
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.run_dir import newest_run
@@ -63,6 +63,20 @@ class TrainingData:
         """Training utterances of each class, in the order of ``classes``."""
         counts = Counter(str(utterance.labels[EMOTION]) for utterance in self.train if self.classes)
         return [counts[label] for label in self.classes]
+
+
+def check_soft_labels(data: TrainingData) -> None:
+    """Refuse soft labels of a train split that has none.
+
+    Raises:
+        BadData: No utterance of the train split has shares of annotators.
+    """
+    if all(emotion_shares(utterance, data.classes) is None for utterance in data.train):
+        raise BadData(
+            "soft labels were asked for, and no training utterance has any",
+            place=str(data.manifest),
+            hint="labels p_angry, p_sad, ... say which share of the annotators heard an emotion",
+        )
 
 
 def default_data(machine: Machine) -> Path:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from merit_cli.backbones.model_folder import Parts, tasks_of
 from merit_cli.carriers import SpeechBatch
-from merit_cli.data.dataset import num_samples_used
-from merit_cli.losses.objective import batch_sums, loss_terms
+from merit_cli.data.dataset import EMOTION, num_samples_used
+from merit_cli.losses.objective import batch_sums, counted, loss_terms
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.training.memory import MemoryNeed, memory_need
 from merit_cli.training.ranks import num_ranks
@@ -27,11 +27,12 @@ def recipe_need(recipe: TrainRecipe, parts: Parts, utterances: Sequence[Utteranc
     data = recipe.data
     longest = max(num_samples_used(one, data.sample_rate, data.max_duration) for one in utterances)
     share = -(-min(recipe.batch_size * recipe.accumulation, len(utterances)) // num_ranks())
+    objective = counted(recipe.objective, [1] * len({one.labels.get(EMOTION) for one in utterances}))
 
     def loss(batch: SpeechBatch) -> Tensor:
         features_BLTD = modules["backbone"](batch.noisy_BN, batch.lengths_B)
         output = modules["model"](features_BLTD, batch.noisy_BN, batch.lengths_B)
-        return loss_terms(batch_sums(output, batch, recipe.objective, None), recipe.objective).total
+        return loss_terms(batch_sums(output, batch, objective, None), objective).total
 
     return memory_need(
         modules,

@@ -15,6 +15,7 @@ from merit_cli.data.feature_cache import FeatureCache
 from merit_cli.io.atomic import make_folder, write_json
 from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.losses.emotion import class_weights
+from merit_cli.losses.objective import counted
 from merit_cli.metrics.confusion import confusion_matrix
 from merit_cli.metrics.emotion import macro_f1
 from merit_cli.metrics.score import signal_metric
@@ -31,7 +32,13 @@ from merit_cli.training.selection import EpochScore, best_epoch, best_epochs
 from merit_cli.training.settings import FitSettings
 from merit_cli.workers import Machine, no_progress, say_nothing
 from merit_cli.workflows.train.determinism import reseed, seeded
-from merit_cli.workflows.train.inputs import TrainingData, default_data, read_mix_sources, read_training_data
+from merit_cli.workflows.train.inputs import (
+    TrainingData,
+    check_soft_labels,
+    default_data,
+    read_mix_sources,
+    read_training_data,
+)
 from merit_cli.workflows.train.need import recipe_need
 from merit_cli.workflows.train.outcome import INPUTS_NAME, Chosen, TrainSummary, data_path, finish_run
 from merit_cli.workflows.train.recipe import TrainRecipe
@@ -111,6 +118,8 @@ def _run(
         needs_clean="enhancement" in tasks or recipe.data.remix is not None,
         allow_leak=allow_leak,
     ).limited(recipe.limit, seed=recipe.seed)
+    if recipe.objective.emotion_loss.soft_labels:
+        check_soft_labels(material)
     check_device(machine.device)
     start = find_start(recipe.init_from)
     run = on_first(
@@ -180,7 +189,7 @@ def _fit(
             settings=FitSettings(
                 epochs=recipe.epochs,
                 optimiser=recipe.optimiser,
-                objective=recipe.objective,
+                objective=counted(recipe.objective, counts),
                 remix=recipe.data.remix,
                 crop=recipe.data.crop_samples,
                 adversary=recipe.adversary,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -76,3 +78,18 @@ def test_a_restored_sampler_goes_on_behind_the_batches_that_were_done(done: int)
     assert list(resumed) == list(whole)[done:]
     resumed.set_epoch(5)
     assert list(resumed) == whole.batches(5)
+
+
+def test_shares_and_attributes_that_an_item_lacks_are_zeros_and_nan() -> None:
+    rated = replace(
+        item("a", 4),
+        emotion_share_C=np.array([0.25, 0.75], dtype=np.float32),
+        attributes_A=np.array([0.5, 1.0, np.nan], dtype=np.float32),
+    )
+    batch = collate([rated, item("b", 6)])
+    assert batch.emotion_share_BC is not None
+    assert batch.attributes_BA is not None
+    assert batch.emotion_share_BC.tolist() == [[0.25, 0.75], [0.0, 0.0]]
+    assert batch.attributes_BA.isnan().tolist() == [[False, False, True], [True, True, True]]
+    bare = collate([item("a", 4)])
+    assert (bare.emotion_share_BC, bare.attributes_BA) == (None, None)

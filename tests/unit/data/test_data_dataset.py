@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from merit_cli.backbones.normalisation import TRAINING_RMS, Normalisation
-from merit_cli.carriers import NO_LABEL
-from merit_cli.data.dataset import SpeechDataset, measure_normalisation
+from merit_cli.carriers import ATTRIBUTES, NO_LABEL
+from merit_cli.data.dataset import SpeechDataset, measure_normalisation, scaled_attributes, unscaled
 from merit_cli.errors import BadData
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.units import Seconds
@@ -71,3 +71,24 @@ def test_silent_training_data_are_refused(noisy_utterances: list[Utterance], tmp
             level=Normalisation(),
             max_duration=Seconds(12.0),
         )
+
+
+def test_labels_of_annotators_and_ratings_reach_the_item_on_the_models_scale(
+    noisy_utterances: list[Utterance],
+) -> None:
+    labels = {"emotion": "low", "p_low": 3.0, "p_high": 1.0, "arousal": 4.0, "valence": 7.0}
+    one = replace(noisy_utterances[0], labels=labels)
+    items = SpeechDataset(
+        [one], classes=CLASSES, normalisation=Normalisation(), max_duration=Seconds(12.0), attribute_scale=(1.0, 7.0)
+    )
+    assert items[0].emotion_share_C is not None
+    assert items[0].attributes_A is not None
+    assert items[0].emotion_share_C.tolist() == [0.25, 0.75]
+    np.testing.assert_array_equal(items[0].attributes_A, np.array([0.5, 1.0, np.nan], dtype=np.float32))
+
+
+@pytest.mark.parametrize("scale", [(1.0, 7.0), (1.0, 5.0), (-1.0, 1.0)])
+def test_scaled_ratings_go_back_to_their_scale(scale: tuple[float, float]) -> None:
+    ratings = dict(zip(ATTRIBUTES, np.linspace(*scale, 3).tolist(), strict=True))
+    one = Utterance("a", Path("a"), 1, 1, labels=ratings)
+    np.testing.assert_allclose(unscaled(scaled_attributes(one, scale), scale), list(ratings.values()), atol=1e-6)
