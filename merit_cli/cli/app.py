@@ -24,6 +24,7 @@ COMMANDS = {
     "predict": "merit_cli.cli.predict",
     "evaluate": "merit_cli.cli.evaluate",
     "classify-breath": "merit_cli.cli.classify_breath",
+    "classify-breath study": "merit_cli.cli.breath_study",
     "doctor": "merit_cli.cli.doctor",
 }
 """Each command's module; it registers its commands by ``register(app)``."""
@@ -49,10 +50,12 @@ class TwoWordGroup(typer.core.TyperGroup):
     """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that the first word, or the first two, name."""
-        joined = " ".join(args[:2])
-        if len(args) > 1 and joined in self.commands:
-            args = [joined, *args[2:]]
+        """The command that the first word, or the first two or three, name."""
+        for count in (3, 2):
+            joined = " ".join(args[:count])
+            if len(args) >= count and joined in self.commands:
+                args = [joined, *args[count:]]
+                break
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -26,17 +26,20 @@ class Influenced:
     Args:
         value: On all rows.
         influence: (N,), sums to 0; 0 for rows that the statistic does not rest on.
-        num_rows: Rows it rests on.
+        rows: (N,), whether it rests on a row.
     """
 
     value: float
     influence: FloatArray
-    num_rows: int
+    rows: npt.NDArray[np.bool_]
+
+    @property
+    def num_rows(self) -> int:
+        """Rows it rests on."""
+        return int(self.rows.sum())
 
     def __sub__(self, other: "Influenced") -> "Influenced":
-        return Influenced(
-            self.value - other.value, self.influence - other.influence, min(self.num_rows, other.num_rows)
-        )
+        return Influenced(self.value - other.value, self.influence - other.influence, self.rows | other.rows)
 
 
 class Clusters(NamedTuple):
@@ -62,31 +65,27 @@ def mean_of(values_N: npt.ArrayLike, rows_N: npt.ArrayLike) -> Influenced | None
     if not rows.any():
         return None
     mean = float(values[rows].mean())
-    return Influenced(mean, np.where(rows, values - mean, 0.0) / rows.sum(), int(rows.sum()))
+    return Influenced(mean, np.where(rows, values - mean, 0.0) / rows.sum(), rows)
 
 
 def average_of(first: Influenced, second: Influenced) -> Influenced:
     """Mean of two statistics, such as Score of Se and Sp."""
-    return Influenced(
-        (first.value + second.value) / 2.0,
-        (first.influence + second.influence) / 2.0,
-        first.num_rows + second.num_rows,
-    )
+    influence = (first.influence + second.influence) / 2.0
+    return Influenced((first.value + second.value) / 2.0, influence, first.rows | second.rows)
 
 
 def two_way_interval(statistic: Influenced, clusters: Clusters) -> Interval:
     """The statistic with a 95 % t interval whose degrees of freedom are those of the fewer clusters, less one.
 
-    There is no interval where one rater or one item is all there is. Where the parts do not add up to a
-    positive variance, the larger part stands alone.
+    There is no interval where one rater or one item is all there is, or where all agree. Where the parts do not add
+    up to a positive variance, the larger part stands alone.
 
     >>> rows = mean_of([1.0, 0.0, 1.0, 1.0], [True] * 4)
     >>> interval = two_way_interval(rows, clusters_of(["a", "a", "b", "b"], ["1", "2", "1", "2"]))
     >>> interval.mean, interval.num_clusters
     (0.75, 2)
     """
-    used = np.flatnonzero(statistic.influence)
-    counted = used if used.size else np.arange(len(statistic.influence))
+    counted = np.flatnonzero(statistic.rows)
     rater_N, item_N = clusters.rater_N[counted], clusters.item_N[counted]
     fewest = min(len(np.unique(rater_N)), len(np.unique(item_N)))
     method = "t interval clustered by rater and item"
@@ -98,6 +97,8 @@ def two_way_interval(statistic: Influenced, clusters: Clusters) -> Interval:
     variance = parts[0] + parts[1] - parts[2]
     if variance <= 0.0:
         variance = max(parts[0], parts[1])
+    if variance <= 0.0:
+        return Interval(statistic.value, None, None, fewest, method, "all answers agree: no interval can be had")
     half = critical_t(fewest - 1.0) * variance**0.5
     note = f"few clusters: {fewest}" if fewest < FEW_CLUSTERS else ""
     return Interval(statistic.value, statistic.value - half, statistic.value + half, fewest, method, note)
