@@ -5,6 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
+from merit_cli.carriers import NO_LABEL
+from merit_cli.data.class_balance import Balance, epoch_items, epoch_size
+
 WINDOW_BATCHES = 16
 """Batches in a window that is sorted by length: large pads little, small mixes more (ours)."""
 
@@ -12,8 +15,8 @@ WINDOW_BATCHES = 16
 class LengthBucketSampler(Sampler[list[int]]):
     """Batches of items of like length, in an order drawn anew for each epoch.
 
-    An epoch has every item once; its last batch may be smaller. Nothing but the seed and the epoch
-    decides the batches, so the position to go on from is two numbers.
+    An epoch has every item once, unless classes are balanced; its last batch may be smaller. Nothing but the seed
+    and the epoch decides the batches, so the position to go on from is two numbers.
 
     Args:
         lengths: Samples of each item.
@@ -21,11 +24,23 @@ class LengthBucketSampler(Sampler[list[int]]):
         seed: Of the order.
         share: This process, from 0, and how many there are: each gets its part of every batch, with items of like
             lengths; one without items gets an empty list.
+        classes: Class index of each item, or `NO_LABEL`; needed where they are balanced.
+        balance: How often each class stands in an epoch; see `class_balance.epoch_items`.
     """
 
     def __init__(
-        self, lengths: Sequence[int], *, items_per_batch: int, seed: int, share: tuple[int, int] = (0, 1)
+        self,
+        lengths: Sequence[int],
+        *,
+        items_per_batch: int,
+        seed: int,
+        share: tuple[int, int] = (0, 1),
+        classes: Sequence[int] | None = None,
+        balance: Balance = "none",
     ) -> None:
+        assert balance == "none" or classes is not None, "classes that are not known cannot be balanced"
+        self.classes = [NO_LABEL] * len(lengths) if classes is None else list(classes)
+        self.balance = balance
         self.lengths = np.asarray(lengths)
         self.items_per_batch = items_per_batch
         self.seed = seed
@@ -36,7 +51,8 @@ class LengthBucketSampler(Sampler[list[int]]):
     def batches(self, epoch: int) -> list[list[int]]:
         """All batches of an epoch, in order."""
         generator = np.random.default_rng([self.seed, epoch])
-        order = generator.permutation(len(self.lengths))
+        items = epoch_items(self.classes, self.balance, generator)
+        order = items[generator.permutation(len(items))]
         window = WINDOW_BATCHES * self.items_per_batch
         parts = [order[first : first + window] for first in range(0, len(order), window)]
         by_length = np.concatenate([part[np.argsort(self.lengths[part], kind="stable")] for part in parts])
@@ -72,4 +88,4 @@ class LengthBucketSampler(Sampler[list[int]]):
         return sorted(batch, key=lambda index: (-int(self.lengths[index]), index))[number::count]
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.items_per_batch)
+        return -(-epoch_size(self.classes, self.balance) // self.items_per_batch)

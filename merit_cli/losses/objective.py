@@ -77,6 +77,11 @@ class ObjectiveConfig(FrozenConfig):
             raise ValueError(f"weighting {name} needs both tasks: give both a weight over 0")
         return self
 
+    @property
+    def corrects_classes(self) -> bool:
+        """Whether the loss over classes makes up for unequal ones."""
+        return self.class_weighting != "none" or isinstance(self.emotion_loss, VectorScalingLoss)
+
     def task_losses(self, terms: LossTerms) -> dict[str, Tensor]:
         """Each task's loss with its weight."""
         emotion = self.emotion_weight * terms.emotion

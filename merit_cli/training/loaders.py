@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.carriers import SpeechBatch
+from merit_cli.data.class_balance import Balance
 from merit_cli.data.collate import EffectiveBatch, EffectiveCollate, collate
 from merit_cli.data.dataset import SpeechDataset
 from merit_cli.data.feature_cache import FeatureCache
@@ -41,6 +42,7 @@ def make_loaders(
     seed: int,
     num_workers: int,
     sources: MixSources | None = None,
+    balance: Balance = "none",
 ) -> Loaders:
     """Loaders for a run.
 
@@ -57,6 +59,7 @@ def make_loaders(
         seed: Of the order.
         num_workers: Loader processes.
         sources: What to draw fresh mixtures of the train split from; None trains on those that were rendered.
+        balance: How often each class stands in an epoch of the train split.
     """
 
     def dataset(utterances: Sequence[Utterance]) -> SpeechDataset:
@@ -66,8 +69,14 @@ def make_loaders(
 
     def sampler(items: SpeechDataset) -> LengthBucketSampler:
         lengths = [items.num_samples(index) for index in range(len(items))]
-        share = (rank(), num_ranks())
-        return LengthBucketSampler(lengths, items_per_batch=batch_size * accumulation, seed=seed, share=share)
+        return LengthBucketSampler(
+            lengths,
+            items_per_batch=batch_size * accumulation,
+            seed=seed,
+            share=(rank(), num_ranks()),
+            classes=[items.emotion(index) for index in range(len(items))],
+            balance=balance,
+        )
 
     train_set, dev_set = dataset(train), dataset(dev)
     if sources is not None:
@@ -76,7 +85,8 @@ def make_loaders(
         )
     batches = sampler(train_set)
     if overfit_batches:
-        chosen = [train[index] for rows in batches.batches(1)[:overfit_batches] for index in rows]
+        rows = dict.fromkeys(index for batch in batches.batches(1)[:overfit_batches] for index in batch)
+        chosen = [train[index] for index in rows]
         train_set = dev_set = dataset(chosen)
         batches = sampler(train_set)
     order = sorted(range(len(dev_set)), key=lambda index: (-dev_set.num_samples(index), index))

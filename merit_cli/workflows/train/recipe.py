@@ -11,6 +11,7 @@ from merit_cli.backbones.normalisation import LevelPolicy
 from merit_cli.backbones.waveform import WaveformConfig
 from merit_cli.config.component import component_config
 from merit_cli.config.frozen import FrozenConfig
+from merit_cli.data.class_balance import Balance
 from merit_cli.losses.objective import ObjectiveConfig
 from merit_cli.models import MODELS
 from merit_cli.models.waveform_model import hears_waveform
@@ -47,6 +48,8 @@ class DataConfig(FrozenConfig):
         mixtures: ``fixed`` trains on the mixtures as they were rendered; ``fresh`` mixes the train split anew for
             every epoch, by the recipe of the mix under a seed that metrics.jsonl names.
         crop: A random piece of this length of each utterance is trained on, in seconds; None takes all of it.
+        balance: ``up`` shows every emotion as often as the most frequent one in each epoch, ``down`` as seldom as the
+            rarest one, drawn anew; ``none`` shows every utterance once.
         remix: How the noises of a batch are dealt out anew at every step; None trains on the mixtures
             as they are.
     """
@@ -57,6 +60,7 @@ class DataConfig(FrozenConfig):
     cache_features: Literal["auto", "always", "never"] = "auto"
     mixtures: Literal["fixed", "fresh"] = "fixed"
     crop: Seconds | None = Field(default=None, gt=0.0)
+    balance: Balance = "none"
     remix: RemixConfig | None = None
 
     @property
@@ -151,6 +155,21 @@ class TrainRecipe(FrozenConfig):
         if self.objective.weighting.name != "fixed" and len(tasks_of(self.model)) < 2:
             weighting = self.objective.weighting.name
             raise ValueError(f"the model {name!r} has one task: leave objective.weighting {weighting} out")
+        self._check_balance()
         if self.adversary is not None and "enhancement" not in tasks_of(self.model):
             raise ValueError(f"the model {name!r} does not enhance: leave adversary out")
         return self
+
+    def _check_balance(self) -> None:
+        if self.data.balance == "none":
+            return
+        if "emotion" not in tasks_of(self.model):
+            raise ValueError(
+                f"the model {self.model.model_dump().get('name')!r} has no classes: leave data.balance out"
+            )
+        objective = self.objective
+        if objective.corrects_classes and not objective.double_correction:
+            raise ValueError(
+                f"data.balance {self.data.balance} and the objective's class weights or scaling both make up for "
+                "unequal classes: set objective.class_weighting none, or objective.double_correction true"
+            )

@@ -243,6 +243,7 @@ def _loaders(
         seed=recipe.seed,
         num_workers=0 if machine.device == "cpu" else min(machine.workers, 8),
         sources=read_mix_sources(material.manifest) if recipe.data.mixtures == "fresh" else None,
+        balance=recipe.data.balance,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from merit_cli.config.load import load_recipe
-from merit_cli.errors import BadData
+from merit_cli.errors import BadData, UsageError
 from merit_cli.io.jsonl import read_lines
 from merit_cli.manifests.read_write import read_manifest, write_manifest
 from merit_cli.workers import Machine
@@ -83,3 +83,28 @@ def test_soft_labels_that_no_utterance_has_are_refused(noisy_corpus: Path, tmp_p
     objective = {"emotion_loss": {"name": "focal", "soft_labels": True}}
     with pytest.raises(BadData, match="no training utterance has any"):
         first_loss(noisy_corpus, tmp_path / "run", objective=objective)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [{}, {"class_weighting": "none", "emotion_loss": "vector_scaling"}],
+)
+def test_a_balanced_epoch_beside_another_correction_is_refused_unless_forced(objective: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="both make up for unequal classes"):
+        load_recipe(TrainRecipe, flags={**TINY, "data": {"balance": "up"}, "objective": objective})
+    forced = {**objective, "double_correction": True}
+    load_recipe(TrainRecipe, flags={**TINY, "data": {"balance": "up"}, "objective": forced})
+
+
+def test_a_model_without_classes_has_none_to_balance() -> None:
+    with pytest.raises(UsageError, match="has no classes"):
+        load_recipe(TrainRecipe, flags={**TINY, "model": {"name": "se"}, "data": {"balance": "down"}})
+
+
+@pytest.mark.parametrize(("balance", "steps"), [("none", 2), ("up", 3), ("down", 1)])
+def test_a_balanced_run_has_the_steps_of_its_epoch(
+    unequal_corpus: Path, tmp_path: Path, balance: str, steps: int
+) -> None:
+    run, none = tmp_path / balance, {"class_weighting": "none"}
+    first_loss(unequal_corpus, run, objective=none, data={"balance": balance}, log_every_steps=1)
+    assert sum(line["kind"] == "step" for _, line in read_lines(run / "metrics.jsonl")) == steps
