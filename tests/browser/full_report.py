@@ -23,6 +23,7 @@ from merit_cli.reports.report import (
     Point,
     Report,
     Series,
+    Strip,
     Table,
 )
 
@@ -60,7 +61,7 @@ def full_report(folder: Path, *, num_items: int, num_examples: int = 4, systems:
         {"command": "merit evaluate runs/train/sparse-merit", "packages": "numpy 2.4.0, torch 2.13.0"},
         (_heat_map(rng),),
         (_plane(rng),),
-        (_expert_load(rng), *_expert_use(rng)),
+        (_expert_load(rng), _expert_load_by_snr(rng), *_expert_use(rng)),
         _items(rng, num_items),
     )
 
@@ -112,6 +113,14 @@ def _expert_load(rng: np.random.Generator) -> HeatMap:
     return HeatMap("Share of the frames by task and expert", "Epoch 16.", "task", "expert", tasks, experts, cells)
 
 
+def _expert_load_by_snr(rng: np.random.Generator) -> HeatMap:
+    loads = rng.dirichlet(np.ones(4), (len(SNRS), 2)).reshape(len(SNRS), 8)
+    cells = tuple(tuple(Cell(100.0 * float(load), unit="%") for load in row) for row in loads)
+    spans = (("expert of enhancement", 4), ("expert of emotion", 4))
+    rows, columns = tuple(f"{snr:g}" for snr in SNRS), ("1", "2", "3", "4") * 2
+    return HeatMap("Experts by SNR", "In per cent.", "SNR (dB)", "expert", rows, columns, cells, spans=spans)
+
+
 def _expert_use(rng: np.random.Generator) -> tuple[Curve, ...]:
     loads = rng.dirichlet(np.full(4, 9.0), 16)
     lines = tuple(
@@ -153,4 +162,9 @@ def _example(folder: Path, number: int) -> Example:
         write_audio(folder / path, np.asarray(samples, dtype=np.float32), RATE)
         clips.append(Clip(name, path))
     facts = {"noise": NOISES[number % 4], "SNR": "-5.00 dB (rms)", "si_sdr_db": "-2.31 dB (noisy -5.02)"}
-    return Example(f"voice{number}__v0", "lowest si_sdr_db gain over the noisy speech", facts, tuple(clips))
+    rng, num_frames = np.random.default_rng(number), 50 * len(clean) // RATE
+    strips = tuple(
+        Strip(f"expert of {task}", tuple(np.repeat(rng.integers(0, 4, num_frames), 3)[:num_frames].tolist()), 4, 50.0)
+        for task in ("enhancement", "emotion")
+    )
+    return Example(f"voice{number}__v0", "lowest si_sdr_db gain over the noisy speech", facts, tuple(clips), strips)
