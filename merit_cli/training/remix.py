@@ -34,11 +34,13 @@ class RemixConfig(FrozenConfig):
         snr_db: Range of the new RMS ratios, drawn uniformly.
         gaussian_share: Share of the utterances that get Gaussian noise in place of a recorded one.
         colour_db: Standard deviation of the random filter's gain; 0 leaves the noise's spectrum.
+        clean_colour_db: The same for the clean signal, as if it were heard through other skin and other microphones.
     """
 
     snr_db: tuple[float, float]
     gaussian_share: float = Field(default=0.0, ge=0.0, le=1.0)
     colour_db: float = Field(default=0.0, ge=0.0)
+    clean_colour_db: float = Field(default=0.0, ge=0.0)
 
     @model_validator(mode="after")
     def _upwards(self) -> Self:
@@ -73,6 +75,8 @@ def remix(batch: SpeechBatch, config: RemixConfig) -> SpeechBatch:
         noise_BN = torch.where(is_gaussian_B1, torch.randn(num_items, num_samples).to(clean_BN), noise_BN)
     if config.colour_db > 0.0:
         noise_BN = _coloured(noise_BN, torch.randn(num_items, NUM_KNOTS) * config.colour_db)
+    if config.clean_colour_db > 0.0:
+        clean_BN = _coloured(clean_BN, torch.randn(num_items, NUM_KNOTS) * config.clean_colour_db) * valid_BN
     noise_BN = noise_BN * valid_BN
     ratio_B = _power(clean_BN, lengths_B) / _power(noise_BN, lengths_B).clamp(min=SMALLEST_POWER)
     noise_BN = noise_BN * (ratio_B * 10.0 ** (-wanted_B / 10.0)).sqrt().unsqueeze(1)
@@ -86,15 +90,15 @@ def _power(wave_BN: Tensor, lengths_B: Tensor) -> Tensor:
     return wave_BN.square().sum(1) / lengths_B.to(wave_BN)
 
 
-def _coloured(noise_BN: Tensor, gain_db_BK: Tensor) -> Tensor:
-    """Each noise with its own gain curve, linear in dB between the knots."""
-    spectrum_BF = torch.fft.rfft(noise_BN)
+def _coloured(wave_BN: Tensor, gain_db_BK: Tensor) -> Tensor:
+    """Each row with its own gain curve, linear in dB between the knots."""
+    spectrum_BF = torch.fft.rfft(wave_BN)
     hertz_F = torch.linspace(0.0, 8000.0, spectrum_BF.shape[1])
     place_F = torch.log1p(hertz_F / 700.0) / math.log1p(8000.0 / 700.0) * (NUM_KNOTS - 1)
     left_F = place_F.long().clamp(max=NUM_KNOTS - 2)
     gain_db_BF = torch.lerp(gain_db_BK[:, left_F], gain_db_BK[:, left_F + 1], place_F - left_F)
-    gain_BF = (10.0 ** (gain_db_BF / 20.0)).to(noise_BN)
-    coloured_BN: Tensor = torch.fft.irfft(spectrum_BF * gain_BF, n=noise_BN.shape[1])
+    gain_BF = (10.0 ** (gain_db_BF / 20.0)).to(wave_BN)
+    coloured_BN: Tensor = torch.fft.irfft(spectrum_BF * gain_BF, n=wave_BN.shape[1])
     return coloured_BN
 
 

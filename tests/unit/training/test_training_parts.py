@@ -141,7 +141,7 @@ def test_floats_are_rounded_to_seven_digits_everywhere() -> None:
     assert rounded({"a": [1.0 / 3.0, 2], "b": {"c": 12345678.9}}) == {"a": [0.3333333, 2], "b": {"c": 12345680.0}}
 
 
-def remixed(seed: int, colour_db: float = 0.0) -> tuple[SpeechBatch, SpeechBatch]:
+def remixed(seed: int, colour_db: float = 0.0, clean_colour_db: float = 0.0) -> tuple[SpeechBatch, SpeechBatch]:
     generator = torch.Generator().manual_seed(0)
     lengths = torch.tensor([800, 1000, 600])
     mask = torch.arange(1000) < lengths[:, None]
@@ -149,12 +149,13 @@ def remixed(seed: int, colour_db: float = 0.0) -> tuple[SpeechBatch, SpeechBatch
     noise = torch.randn(3, 1000, generator=generator) * mask * torch.tensor([[0.5], [1.0], [2.0]])
     batch = SpeechBatch(("a", "b", "c"), clean + noise, lengths, clean)
     torch.manual_seed(seed)
-    return batch, remix(batch, RemixConfig(snr_db=(-3.0, -3.0), colour_db=colour_db))
+    config = RemixConfig(snr_db=(-3.0, -3.0), colour_db=colour_db, clean_colour_db=clean_colour_db)
+    return batch, remix(batch, config)
 
 
-@pytest.mark.parametrize("colour_db", [0.0, 10.0])
-def test_remixed_utterances_have_the_wanted_ratio_and_the_old_level(colour_db: float) -> None:
-    before, after = remixed(seed=1, colour_db=colour_db)
+@pytest.mark.parametrize(("colour_db", "clean_colour_db"), [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)])
+def test_remixed_utterances_have_the_wanted_ratio_and_the_old_level(colour_db: float, clean_colour_db: float) -> None:
+    before, after = remixed(seed=1, colour_db=colour_db, clean_colour_db=clean_colour_db)
     assert before.clean_BN is not None
     assert after.clean_BN is not None
     for row, length in enumerate(before.lengths_B.tolist()):
@@ -175,6 +176,21 @@ def test_remixing_gives_the_clean_speech_another_noise() -> None:
     assert after.clean_BN is not None
     scale = (after.clean_BN[0] * before.clean_BN[0]).sum() / before.clean_BN[0].square().sum()
     torch.testing.assert_close(after.clean_BN[0], before.clean_BN[0] * scale)
+
+
+def test_a_coloured_clean_signal_has_another_spectrum_and_is_still_the_target() -> None:
+    before, plain = remixed(seed=1)
+    _, coloured = remixed(seed=1, clean_colour_db=10.0)
+    assert before.clean_BN is not None
+    assert plain.clean_BN is not None
+    assert coloured.clean_BN is not None
+    shares = [
+        torch.nn.functional.cosine_similarity(before.clean_BN, after, dim=1)
+        for after in (plain.clean_BN, coloured.clean_BN)
+    ]
+    assert shares[0].min() > 0.999
+    assert shares[1].max() < 0.98
+    assert (coloured.clean_BN[2, 600:] == 0.0).all()
 
 
 def test_a_coloured_noise_has_its_random_gains_at_the_knots() -> None:
