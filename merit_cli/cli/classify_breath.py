@@ -7,7 +7,7 @@ import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome, print_table
-from merit_cli.errors import SOME_ITEMS_FAILED
+from merit_cli.errors import SOME_ITEMS_FAILED, UsageError
 
 if TYPE_CHECKING:
     from merit_cli.workflows.classify_breath.evaluate import BreathSummary
@@ -47,6 +47,10 @@ def classify_breath(
     model: ModelRun = None,
     enhance: Enhance = None,
     output: options.Output = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", help="Folder for a picture of each recording: spectrograms and answers."),
+    ] = None,
     recipe: options.Recipe = None,
     overrides: options.Overrides = None,
     seed: options.Seed = None,
@@ -60,14 +64,17 @@ def classify_breath(
     """Classify breath sounds: normal, crackle, wheeze or both; research use, not a diagnosis.
 
     With files: an answer for each annotated cycle, or for each window. Without: prepare, train and
-    evaluate on the synthetic sample. Also: classify-breath train, classify-breath evaluate.
+    evaluate on the synthetic sample. Also: classify-breath train, classify-breath evaluate, and for a
+    listening study classify-breath study make, classify-breath study score.
 
     Example: merit classify-breath recordings/ --enhance mmse-lsa --json
     """
     machine_flags = {"workers": workers, "runs_dir": runs_dir, "device": device, "quiet": as_json}
     if files:
-        _predict(files, model, enhance, output, machine_flags, as_json=as_json)
+        _predict(files, model, enhance, output, pictures, machine_flags, as_json=as_json)
         return
+    if pictures is not None:
+        raise UsageError("--pictures needs recordings", hint="merit classify-breath RECORDINGS --pictures FOLDER")
     chosen = _recipe(recipe, enhance, seed, overrides)
     _run(
         chosen,
@@ -225,6 +232,7 @@ def _predict(
     model_run: Path | None,
     enhance: str | None,
     output: Path | None,
+    pictures: Path | None,
     machine_flags: dict[str, Any],
     *,
     as_json: bool,
@@ -246,6 +254,13 @@ def _predict(
     if output is not None:
         write_lines(output, (answer.to_json() for answer in found.answers))
         typer.echo(f"output: {output}", err=True)
+    if pictures is not None:
+        from merit_cli.workflows.classify_breath.answers import cut_settings
+        from merit_cli.workflows.classify_breath.pictures import write_pictures
+
+        settings = cut_settings(model, enhancer)
+        drawn = write_pictures(pictures, found.answers, model.card.classes, settings, machine=machine)
+        typer.echo(f"pictures: {len(drawn)} in {pictures}", err=True)
     if as_json:
         print_json([answer.to_json() for answer in found.answers])
     elif output is None:

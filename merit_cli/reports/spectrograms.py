@@ -19,7 +19,8 @@ from merit_cli.reports.strips import describe_strip, draw_strips
 FLOOR_DB = -80.0
 """Lowest level shown, re the loudest bin of all the pictures."""
 NUM_LEVELS = 32
-_WIDTH, _LEFT, _RIGHT = 540.0, 44.0, 76.0
+WIDTH = 540.0
+_LEFT, _RIGHT = 44.0, 76.0
 _PANEL, _TITLE, _FOOT = 96.0, 24.0, 38.0
 _WIDEST = 680
 """Pixels of the page; it shrinks with a narrow one."""
@@ -52,8 +53,13 @@ def draw_spectrograms(
     names = ", ".join(name for name, _ in panels)
     words = [f"Spectrograms of {title}: {names}; frequency in kHz over time in s, level in dB."]
     label = escape(" ".join([*words, *(describe_strip(strip) for strip in strips)]), quote=True)
-    box = f'viewBox="0 0 {_WIDTH:g} {bottom + _FOOT:g}" style="max-width:{_WIDEST}px"'
+    box = f'viewBox="0 0 {WIDTH:g} {bottom + _FOOT:g}" style="max-width:{_WIDEST}px"'
     return f'<svg role="img" aria-label="{label}" {box} font-size="12" fill="var(--ink)">{"".join(parts)}</svg>'
+
+
+def time_axis() -> tuple[float, float]:
+    """Where time 0 stands and how wide all the time is, in the units of a picture `WIDTH` wide."""
+    return _LEFT, _inner()
 
 
 def power_db(samples: FloatArray, sample_rate: int, *, max_frames: int = 320) -> npt.NDArray[np.float64]:
@@ -101,7 +107,7 @@ def _image(level_db: FloatArray, y: float, width: float) -> str:
 
 
 def _inner() -> float:
-    return _WIDTH - _LEFT - _RIGHT
+    return WIDTH - _LEFT - _RIGHT
 
 
 def _frequencies(y: float, top_khz: float) -> Iterator[str]:
@@ -123,7 +129,7 @@ def _times(y: float, longest: float) -> Iterator[str]:
 
 def _scale(top: float, bottom: float, title: str) -> Iterator[str]:
     name = f"levels-{hashlib.sha256(title.encode()).hexdigest()[:12]}"
-    x = _WIDTH - _RIGHT + 14
+    x = WIDTH - _RIGHT + 14
     colours = _palette()[:: -(NUM_LEVELS - 1) // 8][:9]
     stops = "".join(
         f'<stop offset="{place / (len(colours) - 1):.3f}" stop-color="#{bytes(colour).hex()}"/>'
@@ -134,7 +140,7 @@ def _scale(top: float, bottom: float, title: str) -> Iterator[str]:
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         height = top + (bottom - top) * share
         yield _text(x + 14, height + 4, minus(f"{FLOOR_DB * share + 0.0:g}"), "start")
-    yield _turned(_WIDTH - 6, (top + bottom) / 2, "dB re loudest bin")
+    yield _turned(WIDTH - 6, (top + bottom) / 2, "dB re loudest bin")
 
 
 def _text(x: float, y: float, text: str, anchor: str, size: int = 12) -> str:

@@ -91,3 +91,19 @@ def test_scoring_training_patients_is_exit_4(trained: Path, capsys: pytest.Captu
     where = ["--model", str(trained / "model"), "--runs-dir", str(trained / "runs")]
     assert _run("evaluate", str(trained / "raw"), "--split", "train", *where) == 4
     assert "--allow-leak" in capsys.readouterr().err
+
+
+def test_pictures_are_drawn_of_each_recording_beside_the_answers(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = next((trained / "raw").glob("*.wav"))
+    where = ["--model", str(trained / "model"), "--enhance", "mmse-lsa", "--pictures", str(tmp_path / "pictures")]
+    assert _run(str(recording), *where, "--json") == 0
+    captured = capsys.readouterr()
+    assert f"pictures: 1 in {tmp_path / 'pictures'}" in captured.err
+    picture = (tmp_path / "pictures" / f"{recording.stem}.svg").read_text()
+    assert picture.count("<title>") == len(json.loads(captured.out))
+
+
+def test_pictures_without_recordings_are_refused(tmp_path: Path) -> None:
+    assert _run("--pictures", str(tmp_path)) == 2

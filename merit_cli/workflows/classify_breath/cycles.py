@@ -100,13 +100,19 @@ def cut_recording(job: CutJob) -> list[Clip]:
     Raises:
         BadData: It cannot be read.
     """
-    settings = job.settings
+    return cut_samples(recording_samples(job.audio, job.settings), job.cycles, job.settings)
+
+
+def recording_samples(audio: Path, settings: CutSettings) -> FloatArray:
+    """A whole recording (N,) at the rate of ``settings``, enhanced where it is to be.
+
+    Raises:
+        BadData: It cannot be read.
+    """
     if settings.enhancer is None:
-        samples = read_audio(job.audio, sample_rate=settings.sample_rate).samples
-    else:
-        noisy = read_audio(job.audio, sample_rate=ENHANCE_RATE).samples
-        samples = resample(_enhancer(settings.enhancer)(noisy, ENHANCE_RATE), ENHANCE_RATE, settings.sample_rate)
-    return cut_samples(samples, job.cycles, settings)
+        return read_audio(audio, sample_rate=settings.sample_rate).samples
+    noisy = read_audio(audio, sample_rate=ENHANCE_RATE).samples
+    return resample(_enhancer(settings.enhancer)(noisy, ENHANCE_RATE), ENHANCE_RATE, settings.sample_rate)
 
 
 def cut_samples(samples_N: FloatArray, cycles: Sequence[Utterance], settings: CutSettings) -> list[Clip]:

@@ -8,13 +8,13 @@ down alike.
 import base64
 import io
 from collections.abc import Mapping
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from merit_cli.audio.band_level import band_power
+from merit_cli.audio.high_pass import high_pass
 from merit_cli.io.audio_file import read_audio, to_pcm16
 from merit_cli.units import db_to_amplitude
 from merit_cli.workflows.study.material import Piece
@@ -25,7 +25,6 @@ LEVEL_DBFS = -26.0
 """Root mean square in 100-1000 Hz, re full scale."""
 PEAK = 0.97
 MAX_SECONDS = 20.0
-_HIGH_PASS_HZ = 50.0
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,22 +47,9 @@ def levelled(samples_N: npt.NDArray[np.floating]) -> FloatArray:
     >>> round(float(10 * np.log10(band_power(levelled(5 * tone), RATE))))
     -26
     """
-    from scipy.signal import sosfiltfilt
-
-    if len(samples_N) < 2:
-        return np.zeros(len(samples_N))
-    padding = min(len(samples_N) - 1, 9)
-    filtered: FloatArray = sosfiltfilt(_high_pass(), samples_N.astype(np.float64), padlen=padding)
+    filtered = high_pass(samples_N, RATE)
     power = band_power(filtered, RATE)
     return filtered * (db_to_amplitude(LEVEL_DBFS) / power**0.5) if power > 0.0 else np.zeros(len(filtered))
-
-
-@lru_cache(maxsize=1)
-def _high_pass() -> FloatArray:
-    from scipy.signal import butter
-
-    sections: FloatArray = butter(2, _HIGH_PASS_HZ, btype="highpass", fs=RATE, output="sos")
-    return sections
 
 
 def common_gain(sounds: Mapping[str, FloatArray]) -> float:
