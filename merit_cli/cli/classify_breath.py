@@ -70,6 +70,8 @@ def classify_breath(
     Example: merit classify-breath recordings/ --enhance mmse-lsa --json
     """
     machine_flags = {"workers": workers, "runs_dir": runs_dir, "device": device, "quiet": as_json}
+    if files and files[0] == "study" and not Path("study").exists():
+        raise UsageError("a study is made or scored", hint="classify-breath study make, classify-breath study score")
     if files:
         _predict(files, model, enhance, output, pictures, machine_flags, as_json=as_json)
         return

@@ -35,6 +35,8 @@ NUM_RECORDINGS = 2683
 PUBLISHED = dict(zip(EVENT_TYPES, (6887, 53, 865, 17, 66, 1167, 34), strict=True))
 PUBLISHED |= {"train events": 6656, "intra events": 1004, "inter events": 1429}
 """Of the 2022 release: 1949 training, 379 intra-patient and 355 inter-patient recordings."""
+LATER = "test"
+"""Part of the test sets after 2022."""
 _NAME = re.compile(r"(?P<patient>\d+)_(?P<age>[\d.]+)_(?P<sex>[01])_(?P<location>p[1-8])_(?P<number>\d+)")
 _SEX = {"0": "M", "1": "F"}
 
@@ -73,26 +75,28 @@ def _prepare(raw: Path | None, *, by_event: bool) -> PreparedCorpus:
         raise UsageError(
             "sprsound needs the folder of the unpacked corpus", hint="merit prepare sprsound FOLDER -o OUT"
         )
-    recordings = {path.stem: path.resolve() for path in sorted(raw.rglob("*.wav")) if _NAME.fullmatch(path.stem)}
-    annotations = {path.stem: path for path in sorted(raw.rglob("*.json")) if _NAME.fullmatch(path.stem)}
+    recordings, annotations = _first_of_each_name(raw, "*.wav"), _first_of_each_name(raw, "*.json")
     if not recordings:
         raise NoInput("the folder holds no recording of SPRSound", place=str(raw), hint="65101170_0.4_0_p1_3246.wav")
     reading = BreathReading()
     counts: Counter[str] = Counter()
+    num_counted = 0
     for stem, path in recordings.items():
         try:
             if stem not in annotations:
                 raise NoInput("its annotation .json is missing")
             annotation = _read_annotation(annotations[stem])
-            counts.update(str(event.get("type", "")) for event in annotation.events)
-            counts[f"{annotation.part} events"] += len(annotation.events)
+            if annotation.part != LATER:
+                num_counted += 1
+                counts.update(str(event.get("type", "")) for event in annotation.events)
+                counts[f"{annotation.part} events"] += len(annotation.events)
             _add_recording(reading, stem, path, annotation, by_event=by_event)
         except MeritError as error:
             reading.add_problem(stem, f"left out: {error.message}", kept=False)
     for stem in sorted(annotations.keys() - recordings.keys()):
         reading.add_problem(stem, "left out: annotation without a recording", kept=False)
     reading.cycles, notes = assign_splits(reading.cycles, seed=0)
-    counted = counts_note("SPRSound 2022", counts, PUBLISHED, recordings=len(recordings), all_recordings=NUM_RECORDINGS)
+    counted = counts_note("SPRSound 2022", counts, PUBLISHED, recordings=num_counted, all_recordings=NUM_RECORDINGS)
     notes += ["Rhonchi and stridor are no class of ICBHI and keep their names."] if by_event else []
     card = Card(
         name="sprsound",
@@ -102,6 +106,15 @@ def _prepare(raw: Path | None, *, by_event: bool) -> PreparedCorpus:
         notes=(RESEARCH_NOTE, counted, *notes, *reading.loss_notes()),
     )
     return PreparedCorpus(reading.cycles, card, reading.problems)
+
+
+def _first_of_each_name(raw: Path, pattern: str) -> dict[str, Path]:
+    """Files by stem; the releases stand before ``example`` and other copies."""
+    found: dict[str, Path] = {}
+    for path in sorted(raw.rglob(pattern)):
+        if _NAME.fullmatch(path.stem):
+            found.setdefault(path.stem, path.resolve())
+    return found
 
 
 def _read_annotation(path: Path) -> _Annotation:
@@ -115,7 +128,7 @@ def _read_annotation(path: Path) -> _Annotation:
         raise BadData("its annotation has no list event_annotation", place=str(path))
     record = str(tree.get("record_annotation") or tree.get("recording_annotation") or "")
     folder = path.parent.name.lower()
-    part = next((word for word in ("inter", "intra", "train") if word in folder), "test")
+    part = next((word for word in ("inter", "intra", "train") if word in folder), LATER)
     return _Annotation(record, tuple(events), part)
 
 

@@ -56,3 +56,11 @@ def test_too_few_clips_are_refused(manifest: Path, tmp_path: Path, capsys: pytes
     manifest.write_text("\n".join(manifest.read_text().splitlines()[:3]))
     assert _code("classify-breath", "study", "make", manifest, "-o", tmp_path / "s") == 2
     assert "a study needs 4 clips, found 3" in capsys.readouterr().err
+
+
+def test_a_study_alone_is_told_its_two_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _code("classify-breath", "study") == 2
+    assert "classify-breath study make" in capsys.readouterr().err

@@ -143,7 +143,7 @@ def _clip(samples: FloatArray, cycle: Utterance, settings: CutSettings) -> Clip:
 def background_stretches(cycles: Sequence[Utterance], *, at_least: float = 1.0) -> list[Utterance]:
     """Stretches of the recordings that no cycle covers, as utterances labelled ``background``.
 
-    Recordings whose corpus did not annotate all of their breath have none.
+    Recordings whose corpus did not annotate all of their breath have none, nor have files of single cycles.
 
     Args:
         cycles: All annotated cycles of the recordings, with ``info["recording_samples"]`` where known.
@@ -152,8 +152,13 @@ def background_stretches(cycles: Sequence[Utterance], *, at_least: float = 1.0) 
     by_audio: dict[Path, list[Utterance]] = defaultdict(list)
     for cycle in cycles:
         by_audio[cycle.audio].append(cycle)
-    covered = [group for group in by_audio.values() if UNANNOTATED_GAPS.items() - group[0].info.items()]
-    return [gap for group in covered for gap in _gaps(group, at_least)]
+    return [gap for group in by_audio.values() if _shows_gaps(group[0]) for gap in _gaps(group, at_least)]
+
+
+def _shows_gaps(cycle: Utterance) -> bool:
+    """Whether its file is a recording as it was annotated: a mixture or an enhanced cycle is a file of its own."""
+    is_recording = cycle.mixture is None and not cycle.enhancer
+    return is_recording and bool(UNANNOTATED_GAPS.items() - cycle.info.items())
 
 
 def _gaps(group: Sequence[Utterance], at_least: float) -> list[Utterance]:

@@ -9,6 +9,7 @@ from merit_cli.config.load import read_yaml
 from merit_cli.enhancers.contract import EnhancerConfig
 from merit_cli.enhancers.from_checkpoint import CheckpointConfig
 from merit_cli.enhancers.select import CHECKPOINT, enhancer_config
+from merit_cli.errors import NoInput
 from merit_cli.manifests.lineage import check_lineage, read_lineage
 from merit_cli.manifests.utterance import Utterance
 
@@ -21,7 +22,10 @@ def check_enhancer(enhancer: EnhancerConfig | None, scored: Sequence[Utterance],
     """
     if not isinstance(enhancer, CheckpointConfig):
         return []
-    lineage = read_lineage(find_model_folder(enhancer.folder))
+    try:
+        lineage = read_lineage(find_model_folder(enhancer.folder))
+    except NoInput:  # moved away since it was used
+        lineage = None
     return check_lineage(lineage, scored, name=f"the enhancer {enhancer.folder}", allow_leak=allow_leak)
 
 

@@ -1,6 +1,7 @@
 """SPRSound, HF_Lung_V1, KAUH and tables, each on a miniature of its official layout."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -106,11 +107,27 @@ def test_sprsound_counts_are_compared_once_it_is_complete(
     children: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert any(
-        "A part of SPRSound 2022: 14 of its 2683" in note for note in prepare_sprsound(children, tmp_path).card.notes
+        "A part of SPRSound 2022: 12 of its 2683" in note for note in prepare_sprsound(children, tmp_path).card.notes
     )
-    monkeypatch.setattr(sprsound, "NUM_RECORDINGS", 14)
+    monkeypatch.setattr(sprsound, "NUM_RECORDINGS", 12)
     with pytest.raises(CheckFailed, match="published 6887"):
         prepare_sprsound(children, tmp_path)
+
+
+def test_sprsound_of_later_years_is_tested_on_and_copies_are_passed_over(children: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "SPRSound"
+    shutil.copytree(children, raw)
+    name, copied = "70000_2.0_1_p8_900", "40003_3.3_0_p4_3"
+    _sound(raw / "BioCAS2023" / "test2023_wav" / f"{name}.wav", 1.0, 8000)
+    tree = {"event_annotation": [{"start": "0", "end": "900", "type": "Stridor"}]}
+    for folder, stem in (("BioCAS2023/test2023_json", name), ("example", copied)):
+        (raw / folder).mkdir(parents=True, exist_ok=True)
+        (raw / folder / f"{stem}.json").write_text(json.dumps(tree))
+    prepared = prepare_sprsound(raw, tmp_path)
+    later = [one for one in prepared.utterances if one.speaker == "70000"]
+    assert [(one.split, one.labels["breath"], one.info["location"]) for one in later] == [("test", "stridor", "p8")]
+    assert sum(one.speaker == "40003" for one in prepared.utterances) == 4
+    assert any("12 of its 2683" in note for note in prepared.card.notes)
 
 
 @pytest.fixture(scope="module")

@@ -83,3 +83,10 @@ def test_an_enhancer_of_other_patients_passes_and_one_without_lineage_does_not(
     with pytest.raises(CheckFailed, match="does not say whom it was trained on"):
         check_enhancer(silent, scored, allow_leak=False)
     assert check_enhancer(silent, scored, allow_leak=True)[0].startswith("LEAK ALLOWED")
+
+
+def test_an_enhancer_that_is_gone_is_not_vouched_for(breath_corpus: BreathCorpus, tmp_path: Path) -> None:
+    scored = [u for u in breath_corpus.utterances if u.split == "test"]
+    gone = enhancer_config({"name": "from-checkpoint", "folder": str(tmp_path / "moved")})
+    with pytest.raises(CheckFailed, match="does not say whom it was trained on"):
+        check_enhancer(gone, scored, allow_leak=False)
