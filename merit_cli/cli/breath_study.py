@@ -124,11 +124,20 @@ def score(
     print_outcome(where=path, next_command=f"open {scores.report}", nothing_to_do=was_there)
 
 
+_SHOWN = {
+    "accuracy": "accuracy",
+    "icbhi_se": "Se, exact class",
+    "icbhi_sp": "Sp",
+    "icbhi_score": "Score",
+    "confidence": "confidence, 1-5",
+    "trust": "trust, 1-5",
+    "unusable": "called unusable",
+}
+
+
 def _print_arms(scores: "StudyScores") -> None:
-    names = ("accuracy", "icbhi_se", "icbhi_sp", "icbhi_score", "confidence", "trust")
-    rows = [[arm, *(_number(metrics[name]) for name in names)] for arm, metrics in scores.arms.items()]
-    columns = ["arm", "accuracy", "Se", "Sp", "Score", "confidence", "trust"]
-    print_table(columns, rows, caption="95 % intervals clustered by rater and patient")
+    rows = [[words, *(_number(metrics[name]) for metrics in scores.arms.values())] for name, words in _SHOWN.items()]
+    print_table(["", *scores.arms], rows, caption="95 % intervals clustered by rater and patient")
 
 
 def _number(metric: dict[str, float | None]) -> str:

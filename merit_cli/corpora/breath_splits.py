@@ -90,7 +90,7 @@ def official_as_published(cycles: Sequence[Utterance]) -> list[Utterance]:
 
 
 def folds_by_patient(cycles: Sequence[Utterance], count: int) -> dict[str, str]:
-    """Patient to fold, from ``"1"``, with the classes spread as evenly as whole patients allow.
+    """Patient to fold, from ``"1"``: cycles of each class, and patients who have it, as even as whole patients allow.
 
     Raises:
         UsageError: There are not as many patients as folds, or a cycle has none.
@@ -103,7 +103,15 @@ def folds_by_patient(cycles: Sequence[Utterance], count: int) -> dict[str, str]:
             f"{sum(not cycle.speaker for cycle in cycles)} cycles name none",
             place="--splits",
         )
-    return split_patients(_label_counts(cycles), {str(fold): 1.0 / count for fold in range(1, count + 1)})
+    return split_patients(_counts_with_patients(cycles), {str(fold): 1.0 / count for fold in range(1, count + 1)})
+
+
+def _counts_with_patients(cycles: Sequence[Utterance]) -> dict[str, Counter[str]]:
+    """Cycles of each class by patient, and each class once more as a count of patients."""
+    counts = _label_counts(cycles)
+    for labels in counts.values():
+        labels.update([f"a patient with {label}" for label in list(labels)])
+    return counts
 
 
 def read_fold_file(path: Path) -> dict[str, str]:
@@ -153,7 +161,8 @@ def fold_splits(
     training = [cycle for cycle in cycles if cycle.speaker in folds and cycle.speaker not in test]
     if not training or not any(cycle.speaker in test for cycle in cycles):
         raise UsageError(f"fold {fold} leaves no patient of this corpus on one of its sides", place="--fold")
-    chosen = split_patients(_label_counts(training), {"train": 1.0 - DEV_SHARE, "dev": DEV_SHARE}, seed=seed)
+    shares = {"train": 1.0 - DEV_SHARE, "dev": DEV_SHARE}
+    chosen = split_patients(_counts_with_patients(training), shares, seed=seed)
     chosen |= dict.fromkeys(test, "test")
     unnamed = {cycle.speaker for cycle in cycles} - set(folds)
     notes = [f"Fold {fold} of {len(names)} by patient is tested; dev is cut out of the patients of the others."]

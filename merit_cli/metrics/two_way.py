@@ -1,10 +1,12 @@
 """Intervals for answers that share a rater and share a clip, so that neither can be counted twice.
 
 A statistic is written as its value and the influence of each row on it; variances then add up over raters and over
-items, less what both have in common.
+items, less what both have in common. That difference can fall short by chance, so the variance is never taken under
+that of either clustering alone.
 
 Source: Cameron, Gelbach and Miller 2011, Robust inference with multiway clustering, JBES 29(2), eq. 2.4 and the
-factor G / (G - 1) of each part.
+factor G / (G - 1) of each part; MacKinnon, Nielsen and Webb 2024, Jackknife inference with two-way clustering, for the
+larger of the three.
 """
 
 from collections.abc import Sequence
@@ -77,8 +79,7 @@ def average_of(first: Influenced, second: Influenced) -> Influenced:
 def two_way_interval(statistic: Influenced, clusters: Clusters) -> Interval:
     """The statistic with a 95 % t interval whose degrees of freedom are those of the fewer clusters, less one.
 
-    There is no interval where one rater or one item is all there is, or where all agree. Where the parts do not add
-    up to a positive variance, the larger part stands alone.
+    There is no interval where one rater or one item is all there is, or where all agree.
 
     >>> rows = mean_of([1.0, 0.0, 1.0, 1.0], [True] * 4)
     >>> interval = two_way_interval(rows, clusters_of(["a", "a", "b", "b"], ["1", "2", "1", "2"]))
@@ -94,9 +95,7 @@ def two_way_interval(statistic: Influenced, clusters: Clusters) -> Interval:
     influence = statistic.influence[counted]
     both = rater_N * (int(clusters.item_N.max()) + 1) + item_N
     parts = [_variance(influence, labels) for labels in (rater_N, item_N, both)]
-    variance = parts[0] + parts[1] - parts[2]
-    if variance <= 0.0:
-        variance = max(parts[0], parts[1])
+    variance = max(parts[0] + parts[1] - parts[2], parts[0], parts[1])
     if variance <= 0.0:
         return Interval(statistic.value, None, None, fewest, method, "all answers agree: no interval can be had")
     half = critical_t(fewest - 1.0) * variance**0.5

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from merit_cli.metrics.comparison import Comparison
 from merit_cli.metrics.statistics import Interval
-from merit_cli.reports.report import Cell, Column, Confusion, Entry, Headline, Report, Table
+from merit_cli.reports.report import Cell, Column, Entry, Headline, Report, Table
 from merit_cli.workflows.study.answers import Row, StudyKey
 from merit_cli.workflows.study.page import NONE_FITS, UNUSABLE
 from merit_cli.workflows.study.scoring import (
@@ -38,8 +38,12 @@ def study_report(key: StudyKey, rows: Sequence[Row], notes: Sequence[str]) -> tu
         summary=(_summary(primary), f"{RESEARCH_USE} None fits and unusable count as wrong answers."),
         notes=tuple(notes),
         headlines=_headlines(scores, key.arms),
-        tables=(_arm_table(scores, key.arms, basis), _contrast_table(compared, basis), _kappa_table(rows)),
-        confusions=tuple(_confusion(answers.rows, key, arm, basis) for arm in key.arms),
+        tables=(
+            _arm_table(scores, key.arms, basis),
+            _contrast_table(compared, basis),
+            _answer_table(answers.rows, key, basis),
+            _kappa_table(rows),
+        ),
         provenance={"study": key.study, "raters": str(raters)},
     )
     return report, compared
@@ -87,14 +91,14 @@ def _contrast_table(compared: Sequence[Contrast], basis: str) -> Table:
             f"{words[one.metric]}{' (primary)' if one.primary else ''}",
             one.arm,
             one.against,
-            _cell(one.comparison.difference, 0),
+            _cell(one.comparison.difference, one.num_answers),
             f"{one.p_value:.3f}",
-            one.verdict or "no better way",
+            one.verdict,
         )
         for one in compared
     )
     notes = {one.comparison.note for one in compared if one.comparison.note}
-    how = "p: exact exchange of the two arms within raters; Holm's for all but the primary."
+    how = "p: exact exchange of the two arms within raters; but for the primary, Holm's over the metrics of an arm."
     text = " ".join([basis, how, *sorted(notes)])
     strong = tuple(place for place, one in enumerate(compared) if one.primary)
     return Table("Arm against arm", text, columns, rows, strong)
@@ -109,13 +113,21 @@ def _kappa_table(rows: Sequence[Row]) -> Table:
     return Table("Each rater against himself", "Cohen's kappa over hidden duplicates, six answers.", columns, found)
 
 
-def _confusion(rows: Sequence[Row], key: StudyKey, arm: str, basis: str) -> Confusion:
+def _answer_table(rows: Sequence[Row], key: StudyKey, basis: str) -> Table:
+    """What was said of each true class, in each arm."""
     labels = (*key.labels, NONE_FITS, UNUSABLE)
-    counts = tuple(
-        tuple(sum(r.arm == arm and r.truth == truth and r.label == said for r in rows) for said in labels)
-        for truth in labels
-    )
-    return Confusion(f"Arm: {arm}", basis, labels, counts)
+    truths = [label for label in key.labels if any(row.truth == label for row in rows)]
+    found: list[tuple[Entry, ...]] = []
+    for arm in key.arms:
+        for truth in truths:
+            said = [row.label for row in rows if row.arm == arm and row.truth == truth]
+            found.append((arm, truth, *(_share(said.count(label), len(said)) for label in labels)))
+    columns = (Column("arm"), Column("true"), *(Column(label) for label in labels))
+    return Table("What was said of what", f"Answers, and their share of the true class. {basis}", columns, tuple(found))
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({100 * count / total:.0f} %)" if total else "0"
 
 
 def comparison_json(one: Contrast) -> dict[str, object]:

@@ -72,9 +72,10 @@ class Contrast:
         arm: The one.
         against: The other, which is taken from it.
         comparison: Difference with its interval, and the p-value of exchanging the arms within raters.
-        p_value: Adjusted for the number of contrasts; the primary one is not.
-        verdict: ``ahead``, ``behind`` or ``not distinguishable``; empty where no way is better.
+        p_value: Adjusted for the number of metrics; that of the primary contrast is not.
+        verdict: ``ahead``, ``behind`` or ``not distinguishable``.
         primary: Whether this is the contrast that was fixed beforehand.
+        num_answers: It rests on, in both arms together.
     """
 
     metric: str
@@ -84,6 +85,7 @@ class Contrast:
     p_value: float
     verdict: str
     primary: bool
+    num_answers: int
 
 
 class StudyAnswers:
@@ -143,44 +145,44 @@ def score_arm(answers: StudyAnswers, metric: StudyMetric, arm: str) -> ArmScore 
 
 
 def contrasts(answers: StudyAnswers, arms: Sequence[str]) -> list[Contrast]:
-    """Every arm less the noisy one, in every metric; Score of the enhanced arm is the primary contrast.
+    """Every arm less the noisy one, in every metric that has a better way.
 
-    The others' p-values are adjusted by Holm for their number.
+    Score of the enhanced arm is the primary contrast. The others' p-values are adjusted by Holm for the number of
+    metrics in their arm.
     """
     reference = REFERENCE_ARM if REFERENCE_ARM in arms else arms[0]
     others = [arm for arm in arms if arm != reference]
-    primary_arm = next((arm for arm in others if arm.startswith("enhanced")), others[0])
+    primary = (PRIMARY, next((arm for arm in others if arm.startswith("enhanced")), others[0]))
     made: dict[tuple[str, str], Comparison] = {}
-    for metric in METRICS:
+    numbers: dict[tuple[str, str], int] = {}
+    for metric in (metric for metric in METRICS if metric.higher_is_better is not None):
         for arm in others:
-            comparison = _compare(answers, metric.name, arm, reference)
-            if comparison is not None:
-                made[metric.name, arm] = comparison
-    exploratory = {
-        f"{name}/{arm}": c.p_value for (name, arm), c in made.items() if (name, arm) != (PRIMARY, primary_arm)
-    }
-    adjusted = holm(exploratory)
+            first, second = (answers.value(metric.name, one) for one in (arm, reference))
+            if first is not None and second is not None:
+                made[metric.name, arm] = _compare(answers, metric.name, arm, reference, first - second)
+                numbers[metric.name, arm] = (first - second).num_rows
+    adjusted: dict[tuple[str, str], float] = {}
+    for one in others:  # what an arm does is one question, whether the material is hearable at all another
+        family = {name: c.p_value for (name, arm), c in made.items() if arm == one and (name, arm) != primary}
+        adjusted |= {(name, one): p for name, p in holm(family).items()}
     found = []
     ways = {metric.name: metric.higher_is_better for metric in METRICS}
     for (name, arm), comparison in made.items():
-        p_value = adjusted.get(f"{name}/{arm}", comparison.p_value)
-        way = ways[name]
-        words = "" if way is None else verdict(comparison, higher_is_better=way, p_value=p_value)
-        found.append(Contrast(name, arm, reference, comparison, p_value, words, (name, arm) == (PRIMARY, primary_arm)))
+        p_value = adjusted.get((name, arm), comparison.p_value)
+        words = verdict(comparison, higher_is_better=bool(ways[name]), p_value=p_value)
+        is_primary = (name, arm) == primary
+        found.append(Contrast(name, arm, reference, comparison, p_value, words, is_primary, numbers[name, arm]))
     return found
 
 
-def _compare(answers: StudyAnswers, metric: str, arm: str, reference: str) -> Comparison | None:
-    first, second = answers.value(metric, arm), answers.value(metric, reference)
-    if first is None or second is None:
-        return None
+def _compare(answers: StudyAnswers, metric: str, arm: str, reference: str, difference: Influenced) -> Comparison:
     sums = [answers.sums_by_rater(metric, one) for one in (arm, reference)]
     kept = np.all([one[:, 1::2].min(axis=1) > 0 for one in sums], axis=0)  # raters with answers on both sides
     num_raters = int(kept.sum())
     p_value = sign_flip_p(sums[0][kept], sums[1][kept], _statistic(metric), seed=0) if num_raters else 1.0
     smallest = math.ldexp(1.0, 1 - num_raters)
     note = f"{num_raters} raters allow no p under {smallest:.3g}" if smallest > 0.05 else ""
-    return Comparison(two_way_interval(first - second, answers.clusters), p_value, note)
+    return Comparison(two_way_interval(difference, answers.clusters), p_value, note)
 
 
 def _statistic(metric: str) -> Callable[[FloatArray], FloatArray]:

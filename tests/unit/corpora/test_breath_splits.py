@@ -43,6 +43,17 @@ def test_a_class_that_few_patients_have_is_spread_over_the_folds() -> None:
     assert sorted(folds[f"p{p}"] for p in range(5)) == ["1", "2", "3", "4", "5"]
 
 
+def test_patients_with_a_rare_class_are_spread_even_where_one_has_most_of_its_cycles() -> None:
+    rare = [
+        Utterance(f"p{p}c{c}", Path("/p.wav"), 4000, 4000, speaker=f"p{p}", labels={"breath": label})
+        for p in range(20)
+        for c, label in enumerate(["normal"] * 10 + ["wheeze"] * (30 if p == 0 else 2 if p < 10 else 0))
+    ]
+    folds = folds_by_patient(rare, 5)
+    with_wheeze = [sum(folds[f"p{p}"] == str(fold) for p in range(10)) for fold in range(1, 6)]
+    assert sorted(with_wheeze) in ([2, 2, 2, 2, 2], [1, 2, 2, 2, 3])
+
+
 def test_folds_are_the_same_at_every_call() -> None:
     assert folds_by_patient(cycles(), 5) == folds_by_patient(list(cycles()), 5)
 

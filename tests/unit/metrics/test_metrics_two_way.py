@@ -21,11 +21,12 @@ def test_the_variance_is_that_of_the_formula_written_out() -> None:
     items = [f"i{k // 5}" for k in range(40)]
     values = rng.normal(size=40)
     deviations = (values - values.mean()) / 40
-    variance = 0.0
+    variances = []
     for sign, keys in ((1, raters), (1, items), (-1, [f"{r}/{i}" for r, i in zip(raters, items, strict=True)])):
         names = sorted(set(keys))
         sums = [sum(d for d, key in zip(deviations, keys, strict=True) if key == name) for name in names]
-        variance += sign * len(names) / (len(names) - 1) * sum(total**2 for total in sums)
+        variances.append(sign * len(names) / (len(names) - 1) * sum(total**2 for total in sums))
+    variance = max(sum(variances), *variances[:2])
     interval = two_way_interval(_mean(values), clusters_of(raters, items))
     assert interval.high is not None
     assert interval.high - interval.mean == pytest.approx(critical_t(4) * variance**0.5)
@@ -46,6 +47,21 @@ def test_the_interval_of_a_mean_covers_the_truth_about_as_often_as_it_says() -> 
         assert interval.high is not None
         covered += interval.low <= 0.0 <= interval.high
     assert 0.92 <= covered / 400 <= 0.99
+
+
+def test_the_variance_never_falls_under_that_of_raters_or_of_items_alone() -> None:
+    rng = np.random.default_rng(3)
+    raters, items = np.repeat(np.arange(6), 12).astype(str).tolist(), np.tile(np.arange(12), 6).astype(str).tolist()
+    for _ in range(50):
+        values = rng.normal(size=72)
+        both = two_way_interval(_mean(values), clusters_of(raters, items))
+        assert both.high is not None
+        for labels, count in ((raters, 6), (items, 12)):
+            sums = [
+                sum(v - values.mean() for v, key in zip(values, labels, strict=True) if key == n) for n in set(labels)
+            ]
+            variance = count / (count - 1) * sum(total**2 for total in sums) / 72**2
+            assert both.high - both.mean >= critical_t(5) * variance**0.5 - 1e-12
 
 
 def test_rows_taken_as_independent_would_be_too_sure() -> None:

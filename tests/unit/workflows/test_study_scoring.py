@@ -102,6 +102,19 @@ def test_four_raters_can_be_given_no_verdict_and_it_says_why() -> None:
     assert primary.comparison.note == "4 raters allow no p under 0.125"
 
 
+def test_the_primary_contrast_stands_alone_and_the_others_share_the_risk_within_their_arm() -> None:
+    rows = simulate_panel(
+        {"clean": 0.95, "noisy": 0.1, "enhanced": 0.9}, num_raters=8, num_clips=60, versions=3, seed=2
+    )
+    found = {(one.metric, one.arm): one for one in contrasts(StudyAnswers(rows), ARMS)}
+    assert {metric for metric, _ in found} == {m.name for m in METRICS if m.higher_is_better is not None}
+    least = 2.0**-7  # every rater hears better in these arms
+    assert found["icbhi_score", "enhanced"].p_value == pytest.approx(least)
+    assert found["accuracy", "enhanced"].comparison.p_value == pytest.approx(least)
+    assert found["accuracy", "enhanced"].p_value == pytest.approx(6 * least)
+    assert found["accuracy", "clean"].p_value == pytest.approx(7 * least)
+
+
 def test_arms_that_all_agree_on_have_no_interval() -> None:
     rows = [_row(r, str(c), "noisy", "normal", "normal") for r in "ab" for c in range(4)]
     score = score_arm(StudyAnswers(rows), METRICS[0], "noisy")
