@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merit_cli.cli import options
+from merit_cli.cli.breath_answers import RESEARCH_USE
 from merit_cli.cli.console import make_machine, print_facts, print_json, print_outcome, print_table
 
 if TYPE_CHECKING:
     from merit_cli.workflows.study.score import StudyScores
-
-RESEARCH_USE = "research use, not a diagnosis"
 
 
 def register(app: typer.Typer) -> None:

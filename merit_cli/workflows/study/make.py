@@ -1,30 +1,27 @@
 """``merit classify-breath study make``: the page for the raters, and the key for whoever scores it."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import resolved
-from merit_cli.corpora.breath_labels import BREATH_LABELS
 from merit_cli.io.atomic import make_folder, write_json, write_text
 from merit_cli.io.hashing import sha256_of_file
 from merit_cli.io.run_dir import open_run
 from merit_cli.manifests.inputs import read_inputs
 from merit_cli.workers import Machine
-from merit_cli.workflows.study.design import Trial, make_design, smallest_gap
-from merit_cli.workflows.study.material import WITH_PREDICTION, Material, choose_clips, gather_material
-from merit_cli.workflows.study.page import StudyPage, page_html
-from merit_cli.workflows.study.sound import LEVEL_DBFS, common_gain, read_piece, reference_sound, to_flac_uri
+from merit_cli.workflows.study.design import make_design, smallest_gap
+from merit_cli.workflows.study.material import Material, choose_clips, gather_material
+from merit_cli.workflows.study.packing import fill_page, key_trials, level_sounds, opaque
+from merit_cli.workflows.study.page import page_html
+from merit_cli.workflows.study.sound import LEVEL_DBFS
 
 STUDY_COMMAND = "classify-breath-study"
 PAGE_PATH, KEY_PATH = Path("page/study.html"), Path("key/key.json")
-_REFERENCE = "reference"
 
 
 class StudyRecipe(FrozenConfig):
@@ -121,17 +118,17 @@ def run_study_make(
     )
     if run.state == "done":
         return run.path, StudySummary(**run.summary()), True
-    study, secret = _opaque("study", run.fingerprint)[:8], run.fingerprint
+    study, secret = opaque("study", run.fingerprint)[:8], run.fingerprint
     lists = {f"R{number:02d}": trials for number, trials in enumerate(design, start=1)}
-    sounds, gain = _sounds(material, design, secret, machine)
-    page = _page(study, secret, lists, material, sounds)
+    sounds, gain = level_sounds(material, design, secret, machine)
+    page = fill_page(study, secret, lists, material, sounds)
     write_text(make_folder(run.path / PAGE_PATH.parent) / PAGE_PATH.name, page_html(page))
     key = {
         "study": study,
         "arms": list(material.arms),
         "labels": list(page.labels),
         "clips": {clip.id: {"patient": clip.patient, "label": clip.label} for clip in clips},
-        "trials": _key_trials(secret, lists),
+        "trials": key_trials(secret, lists),
         "level_dbfs": LEVEL_DBFS,
         "common_gain": gain,
         "notes": list(inputs.card.notes),
@@ -158,62 +155,3 @@ def _balance_notes(recipe: StudyRecipe, material: Material, num_clips: int) -> l
     if num_clips < recipe.num_clips:
         notes.append(f"{num_clips} clips of the {recipe.num_clips} asked for.")
     return notes
-
-
-def _opaque(*parts: object) -> str:
-    return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:12]
-
-
-def _sound_id(secret: str, clip: str, arm: str) -> str:
-    return _opaque(secret, "sound", clip, arm.removesuffix("+prediction"))
-
-
-def _trial_id(secret: str, rater: str, place: int) -> str:
-    return _opaque(secret, "trial", rater, place)
-
-
-def _sounds(
-    material: Material, design: Sequence[Sequence[Trial]], secret: str, machine: Machine
-) -> tuple[dict[str, str], float]:
-    """Data URI of each sound by its opaque id, in the order of these ids; and the gain that all have in common."""
-    heard = {_sound_id(secret, t.clip, t.arm): (t.clip, t.arm) for trials in design for t in trials}
-    read = {}
-    for number, (name, which) in enumerate(sorted(heard.items()), start=1):
-        read[name] = read_piece(material.pieces[which])
-        machine.progress("sounds", number, len(heard))
-    read[_REFERENCE] = reference_sound()
-    gain = common_gain(read)
-    return {name: to_flac_uri(gain * sound) for name, sound in read.items()}, gain
-
-
-def _page(
-    study: str, secret: str, lists: Mapping[str, Sequence[Trial]], material: Material, sounds: Mapping[str, str]
-) -> StudyPage:
-    trials: dict[str, dict[str, str]] = {}
-    for code, order in lists.items():
-        for place, trial in enumerate(order):
-            one = {"audio": _sound_id(secret, trial.clip, trial.arm)}
-            if trial.arm == WITH_PREDICTION:
-                one["suggestion"] = material.suggestions[trial.clip]
-            trials[_trial_id(secret, code, place)] = one
-    raters = {code: [_trial_id(secret, code, place) for place in range(len(order))] for code, order in lists.items()}
-    return StudyPage(study, BREATH_LABELS, raters, trials, sounds, _REFERENCE)
-
-
-def _key_trials(secret: str, lists: Mapping[str, Sequence[Trial]]) -> dict[str, dict[str, Any]]:
-    """Of each trial, by its opaque id: who, when, what, and which earlier trial it repeats."""
-    found: dict[str, dict[str, Any]] = {}
-    for code, order in lists.items():
-        first: dict[tuple[str, str], str] = {}
-        for place, trial in enumerate(order):
-            name = _trial_id(secret, code, place)
-            first.setdefault((trial.clip, trial.arm), name)
-            repeats = first[trial.clip, trial.arm] if trial.duplicate else None
-            found[name] = {
-                "rater": code,
-                "position": place + 1,
-                "clip": trial.clip,
-                "arm": trial.arm,
-                "repeats": repeats,
-            }
-    return found
