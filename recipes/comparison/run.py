@@ -1,6 +1,6 @@
-"""The Polish comparison, from the package index to a page of results.
+"""A comparison, from raw corpora to a page of results.
 
-    python recipes/polish/run.py -o runs/polish --workers 2
+    python recipes/comparison/run.py recipes/polish -o runs/polish --workers 2
 
 The same command goes on where it was stopped. ``--seeds``, ``--folds`` and ``--without`` take a part of the study.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from fold import FoldJob, run_fold
 from material import make_material
 from scoring import Answers, read_answers
-from study import Study, load_study
+from study import Study, load_study, train_recipe
 from tables import (
     LEVEL_DURATION,
     contrast_table,
@@ -28,25 +28,25 @@ from tables import (
 
 from merit_cli.errors import MeritError
 from merit_cli.io.atomic import write_text
+from merit_cli.io.weights import weight_specs
 from merit_cli.reports.report import Table
 from merit_cli.reports.tables import table_to_markdown
 from merit_cli.workers import Machine, run_items
 from merit_cli.workflows.prepare import prepare_weights
 
-ENCODER = "whisper-tiny-turn"
 
-
-def run_study(study: Study, output: Path, *, folds: Sequence[int], workers: int) -> Path:
+def run_study(study: Study, output: Path, *, folds: Sequence[int], data: Path, workers: int) -> Path:
     """Everything from fetching to the page; returns the page."""
     machine = Machine(workers=workers)
-    for report in prepare_weights([ENCODER], machine=machine):
+    for report in prepare_weights(wanted, machine=machine) if (wanted := encoders(study)) else ():
         say(f"{report.name}: {report.status} {report.reason}")
-    manifests = {fold: path for fold, path in make_material(study, output, machine=machine).items() if fold in folds}
+    made = make_material(study, output, data=data, machine=machine)
+    manifests = {fold: path for fold, path in made.items() if fold in folds}
     say(f"mixtures are ready in {output / 'mix'}")
     jobs = [
-        FoldJob(study, manifest, seed, manifest.parent / f"seed{seed}")
+        FoldJob(study, manifest, seed, manifest.parent / f"seed{seed}", writes_audio=seed == study.seeds[0])
         for seed in study.seeds
-        for fold, manifest in manifests.items()
+        for manifest in manifests.values()
     ]
     started = time.monotonic()
     for job, result in run_items(run_fold, jobs, workers=workers):
@@ -67,6 +67,12 @@ def run_study(study: Study, output: Path, *, folds: Sequence[int], workers: int)
     page = output / "results.md"
     write_text(page, to_page(study, answers, sentences, tables))
     return page
+
+
+def encoders(study: Study) -> list[str]:
+    """Names of the frozen encoders that have weights to be fetched."""
+    names = {str(train_recipe(study, one.train, 0).backbone.model_dump()["name"]) for one in study.systems}
+    return sorted(names & {spec.name for spec in weight_specs()})
 
 
 def to_page(study: Study, answers: Answers, sentences: Sequence[str], tables: Sequence[Table]) -> str:
@@ -93,6 +99,15 @@ def without(study: Study, names: Sequence[str]) -> Study:
     )
 
 
+def numbers(text: str) -> tuple[int, ...]:
+    """Those of a list with commas.
+
+    >>> numbers("1,3"), numbers("")
+    ((1, 3), ())
+    """
+    return tuple(int(part) for part in text.split(",") if part)
+
+
 def say(text: str) -> None:
     """One line on stderr."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
@@ -100,19 +115,23 @@ def say(text: str) -> None:
 
 def main() -> int:
     """Read the command line and run."""
-    study = load_study()
-    parser = argparse.ArgumentParser(description="Leave-one-speaker-out comparison on Polish acted emotions in noise.")
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/polish"))
+    parser = argparse.ArgumentParser(description="Compare ways to learn emotion and enhancement, fold by fold.")
+    parser.add_argument("study", type=Path, help="folder of the study, such as recipes/polish")
+    parser.add_argument("-o", "--output", type=Path, help="default: runs/NAME")
     parser.add_argument("-j", "--workers", type=int, default=1, help="folds at work at once")
-    parser.add_argument("--seeds", default=",".join(str(seed) for seed in study.seeds))
-    parser.add_argument("--folds", default=",".join(str(fold) for fold in range(1, study.folds + 1)))
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("MERIT_SHARED_DATA", "")), help="raw corpora")
+    parser.add_argument("--seeds", default="", help="such as 1,2; default: all of the study")
+    parser.add_argument("--folds", default="", help="such as 1,2; default: all of the study")
     parser.add_argument("--without", default="", help="systems to leave out, such as frozen-router,dense-merit")
     typed = parser.parse_args()
-    seeds, folds = ([int(part) for part in text.split(",")] for text in (typed.seeds, typed.folds))
+    study = load_study(typed.study)
+    seeds = numbers(typed.seeds) or study.seeds
+    folds = numbers(typed.folds) or tuple(range(1, study.folds + 1))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    part = without(study, typed.without.split(",")).model_copy(update={"seeds": tuple(seeds)})
+    part = without(study, typed.without.split(",")).model_copy(update={"seeds": seeds})
+    output = typed.output or Path("runs") / study.name
     try:
-        page = run_study(part, typed.output, folds=folds, workers=typed.workers)
+        page = run_study(part, output, folds=folds, data=typed.data, workers=typed.workers)
     except MeritError as error:
         say(str(error))
         return error.exit_code

@@ -1,26 +1,28 @@
-"""One fold of the Polish comparison from training to the page, on noise bursts, without pretrained weights."""
+"""One fold of a comparison from training to the page, on noise bursts, without pretrained weights."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from merit_cli.io.audio_file import write_audio
+from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.predictions import read_predictions
 from merit_cli.manifests.read_write import Card, read_manifest, write_card, write_manifest
 from merit_cli.manifests.utterance import Mixture, Utterance
 from merit_cli.workers import Machine
 
-FOLDER = Path(__file__).resolve().parents[2] / "recipes" / "polish"
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+FOLDER = RECIPES / "comparison"
 OVERRIDES = ("backbone=log-mel", "epochs=1", "batch_size=4", "model.trunk_width=16", "model.blstm_hidden=8")
 SPLITS = {"m1": "test", "m2": "dev", "m3": "train", "m4": "train"}
-EMOTIONS = ("anger", "fear", "neutral")
+EMOTIONS = ("angry", "happy", "neutral")
 
 
 def write_material(folder: Path) -> Path:
-    """Three emotions by speaker, half a second each, at -5 dB in wind (stationary)."""
+    """Three emotions by speaker, half a second each, at -5 dB in rain (stationary)."""
     lines = []
     for speaker, split in SPLITS.items():
         for number, emotion in enumerate(EMOTIONS):
@@ -31,7 +33,7 @@ def write_material(folder: Path) -> Path:
             write_audio(paths["clean"], clean, 16000)
             write_audio(paths["noisy"], clean + 0.1 * generator.standard_normal(8000), 16000)
             mixture = Mixture(
-                f"{speaker}{emotion}", f"wind-{split}", "wind", -5.0, -5.0, "p56", 0, 0, 1.0, 1.0, 0, {"rms": -6.0}
+                f"{speaker}{emotion}", f"rain-{split}", "rain", -5.0, -5.0, "p56", 0, 0, 1.0, 1.0, 0, {"rms": -6.0}
             )
             lines.append(
                 Utterance(
@@ -58,18 +60,18 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
         patch.syspath_prepend(str(FOLDER))
         fold, study_module = importlib.import_module("fold"), importlib.import_module("study")
 
-        def small(name: str, seed: int) -> Any:
-            path = FOLDER / "train" / f"{name}.yaml"
+        def small(study: Any, name: str, seed: int) -> Any:
+            path = study.folder / "train" / f"{name}.yaml"
             return study_module.load_recipe(
                 study_module.TrainRecipe, path, flags={"seed": seed}, overrides=(*OVERRIDES, "optimiser.warmup_steps=1")
             )
 
         patch.setattr(fold, "train_recipe", small)
-        study = study_module.load_study()
-        wanted = ("se+ser (enhanced)", "se", "sparse-merit")
+        study = study_module.load_study(RECIPES / "ravdess")
+        wanted = ("se+ser (enhanced)", "se+ser (mix-back)", "se", "sparse-merit")
         systems = tuple(system for system in study.systems if system.name in wanted)
         study = study.model_copy(
-            update={"systems": systems, "baselines": (wanted[0],), "controls": (wanted[0],), "folds": 1}
+            update={"systems": systems, "baselines": wanted[:2], "controls": (wanted[0],), "folds": 1, "seeds": (1,)}
         )
         folder = tmp_path_factory.mktemp("fold1")
         job = fold.FoldJob(study, write_material(folder), 1, folder / "seed1")
@@ -103,8 +105,29 @@ def test_the_classifier_behind_the_enhancer_learned_from_enhanced_audio(done: An
     assert (job.output / "runs" / "ser-on-se" / "DONE").exists()
 
 
-def test_features_are_not_left_behind(done: Any) -> None:
+def test_the_mixed_back_signal_lies_between_the_enhanced_and_the_noisy_one(done: Any) -> None:
+    _, _, job = done
+    whole = {one.id: one for one in read_manifest(job.output / "enhanced" / "se" / "manifest.jsonl")}
+    mixed = read_manifest(job.output / "enhanced" / "se-0.3" / "manifest.jsonl")
+    assert {one.split for one in mixed} == {"dev", "test"}
+    for one in mixed:
+        assert one.noisy is not None
+        enhanced, noisy = (read_audio(path).samples for path in (whole[one.id].audio, one.noisy))
+        np.testing.assert_allclose(read_audio(one.audio).samples, 0.7 * enhanced + 0.3 * noisy, atol=1e-4)
+
+
+def test_only_features_of_the_noisy_mixtures_are_left_for_other_seeds(done: Any) -> None:
+    assert done[2].noisy_cache == done[2].manifest.parent / "features"
     assert not (done[2].output / "features").exists()
+
+
+def test_later_seeds_leave_no_audio(done: Any, tmp_path: Path) -> None:
+    fold, study, job = done
+    later = replace(job, output=tmp_path / "seed2", seed=2, writes_audio=False)
+    study = study.model_copy(update={"systems": study.systems[-1:], "baselines": (), "controls": ()})
+    fold.run_fold(replace(later, study=study))
+    assert read_predictions(fold.answers_folder(later.output, study.systems[0]) / "predictions.jsonl")
+    assert not list(later.output.rglob("*.flac"))
 
 
 def test_a_finished_fold_is_left_alone(done: Any) -> None:

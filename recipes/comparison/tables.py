@@ -181,7 +181,7 @@ def size_table(study: Study) -> Table:
     """Trainable parameters of every arm, and those that work on one frame for one task."""
     rows: list[tuple[Entry, ...]] = []
     for name in dict.fromkeys(system.train for system in study.systems):
-        recipe = train_recipe(name, study.seeds[0])
+        recipe = train_recipe(study, name, study.seeds[0])
         model = build_parts(recipe.model, recipe.backbone, num_classes=3).model
         total = num_parameters(model)
         pools = [module for module in model.modules() if isinstance(module, ExpertPool)]
