@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fold import FoldJob, run_fold
 from material import make_material
-from scoring import Answers, read_answers
+from scores import Answers, read_answers
 from study import Study, load_study, train_recipe
 from tables import (
     LEVEL_DURATION,

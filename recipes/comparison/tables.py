@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fold import answers_folder
-from scoring import Answers, FloatArray, best_on_dev, chance_p, detectable, f1_contrast, f1_interval
+from scores import Answers, FloatArray, best_on_dev, chance_p, detectable, f1_contrast, f1_interval
 from study import Study, train_recipe
 from torch import nn
 

@@ -142,9 +142,9 @@ def test_the_answers_make_an_enhancement_table_with_every_baseline_row(
 ) -> None:
     _, study, job = done
     monkeypatch.syspath_prepend(str(FOLDER))
-    scoring, tables = importlib.import_module("scoring"), importlib.import_module("tables")
+    scores, tables = importlib.import_module("scores"), importlib.import_module("tables")
     folders = {(1, 1): job.output}
-    answers = scoring.read_answers(study, {1: job.manifest}, folders)
+    answers = scores.read_answers(study, {1: job.manifest}, folders)
     (table,) = tables.enhancement_tables(study, answers, folders, tmp_path, Machine())
     rows = [row[1] for row in table.rows]
     assert rows == ["noisy", "all-zero", "best constant gain", "spectral gate", "se", "sparse-merit"]

@@ -195,24 +195,24 @@ def test_the_bundled_noise_keeps_the_held_out_classes_out_of_train_and_dev(part:
 @pytest.fixture
 def answers(part: Any) -> Any:
     """Two speakers, two classes: `right` is always right, `half` says the same of all."""
-    scoring = part("scoring")
+    scores = part("scores")
     test = [utterance(f"{s}{n}", s, "ab"[n % 2]) for s in ("x", "y") for n in range(4)]
     right = {one.id: str(one.labels["emotion"]) for one in test}
     half = dict.fromkeys(right, "a")
     said = {"right": [right, right], "half": [half, half], "mixed": [right, half]}
     dev = [replace(one, split="dev") for one in test]
-    return scoring.Answers({"test": test, "dev": dev}, {"test": said, "dev": said}, ("a", "b"))
+    return scores.Answers({"test": test, "dev": dev}, {"test": said, "dev": said}, ("a", "b"))
 
 
 def test_macro_f1_is_the_mean_over_seeds_not_of_pooled_seeds(part: Any, answers: Any) -> None:
-    value = part("scoring").f1_interval(answers, answers.said["test"]["mixed"], answers.utterances["test"]).mean
+    value = part("scores").f1_interval(answers, answers.said["test"]["mixed"], answers.utterances["test"]).mean
     # saying "a" of everything: F1 2/3 for a, 0 for b
     assert value == pytest.approx((1.0 + 1 / 3) / 2)
 
 
 def test_a_contrast_is_the_difference_of_the_two_scores(part: Any, answers: Any) -> None:
     said = answers.said["test"]
-    comparison, by_speaker = part("scoring").f1_contrast(
+    comparison, by_speaker = part("scores").f1_contrast(
         answers, said["right"], said["half"], answers.utterances["test"]
     )
     assert comparison.difference.mean == pytest.approx(2 / 3)
@@ -220,7 +220,7 @@ def test_a_contrast_is_the_difference_of_the_two_scores(part: Any, answers: Any)
 
 
 def test_the_best_on_dev_is_taken(part: Any, answers: Any) -> None:
-    name, means = part("scoring").best_on_dev(answers, ["half", "mixed"])
+    name, means = part("scores").best_on_dev(answers, ["half", "mixed"])
     assert name == "mixed"
     assert means["half"] == pytest.approx(1 / 3)
 
@@ -228,4 +228,4 @@ def test_the_best_on_dev_is_taken(part: Any, answers: Any) -> None:
 def test_the_detectable_difference_of_five_speakers_follows_from_the_interval(part: Any) -> None:
     # t of 4 degrees: .975 quantile 2.776, .8 quantile 0.941; standard error 0.01
     interval = Interval(0.0, -0.02776, 0.02776, 5, "t")
-    assert part("scoring").detectable(interval) == pytest.approx(0.03717, abs=2e-4)
+    assert part("scores").detectable(interval) == pytest.approx(0.03717, abs=2e-4)
