@@ -19,7 +19,9 @@ def test_a_stopped_mix_says_how_to_go_on(
 ) -> None:
     command = [sys.executable, "-m", "merit_cli", "mix", str(speech_folder), str(noise_folder), "-o", "o"]
     command += ["--snr", "-5:5", "--variants", "500", "-j", workers]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=_interrupts_reach_it
+    )
     ledger = tmp_path / "o" / "ledger.jsonl"
     deadline = time.monotonic() + 60
     while not (ledger.exists() and ledger.stat().st_size) and time.monotonic() < deadline:
@@ -32,3 +34,8 @@ def test_a_stopped_mix_says_how_to_go_on(
     assert "the same command again goes on from here" in errors
     assert "Traceback" not in errors
     assert "bug" not in errors
+
+
+def _interrupts_reach_it() -> None:
+    """A shell starts its background jobs deaf to SIGINT, and so these tests when they are one of them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
