@@ -3,6 +3,8 @@
 import re
 
 BREATH_LABELS = ("normal", "crackle", "wheeze", "both")
+TWO_CLASSES = ("normal", "abnormal")
+_ABNORMAL = frozenset({*BREATH_LABELS[1:], "rhonchi", "stridor", "crepitations", "bronchial", "cas", "das"})
 _CRACKLES = frozenset({"crackle", "crackles", "fine crackle", "fine crackles", "coarse crackle", "coarse crackles"})
 _WHEEZES = frozenset({"wheeze", "wheezes"})
 
@@ -32,3 +34,13 @@ def label_of(*, has_crackle: bool, has_wheeze: bool) -> str:
     'both'
     """
     return BREATH_LABELS[int(has_crackle) + 2 * int(has_wheeze)]
+
+
+def two_class_label(label: str) -> str:
+    """Normal, or abnormal where every sound that a label names is one; any other label as it is.
+
+    >>> [two_class_label(label) for label in ("normal", "both", "rhonchi+stridor", "poor quality")]
+    ['normal', 'abnormal', 'abnormal', 'poor quality']
+    """
+    parts = {part.strip() for part in re.split(r"[+&]", label)}
+    return "abnormal" if parts <= _ABNORMAL else label

@@ -89,7 +89,23 @@ class LogMel(nn.Module):
         return centred_BMT / (centred_BMT.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-3)
 
 
-class BreathCnn(nn.Module):
+class SpectrogramClassifier(nn.Module):
+    """A network of two halves, so that training can change the spectrogram between them."""
+
+    def spectrogram(self, waves_BN: Tensor) -> Tensor:
+        """Spectrograms (B, M, T) of clips at the config's rate and length."""
+        raise NotImplementedError
+
+    def logits(self, maps_BMT: Tensor) -> Tensor:
+        """Logits (B, C) of spectrograms."""
+        raise NotImplementedError
+
+    def forward(self, waves_BN: Tensor) -> Tensor:
+        """Logits (B, C) of clips (B, N) at the config's rate and length."""
+        return self.logits(self.spectrogram(waves_BN))
+
+
+class BreathCnn(SpectrogramClassifier):
     """Convolutions, then mean over frequency and mean plus maximum over time (Kong et al. 2020, PANNs)."""
 
     def __init__(self, config: BreathCnnConfig, num_classes: int) -> None:
@@ -109,9 +125,13 @@ class BreathCnn(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Linear(num_in, num_classes)
 
-    def forward(self, waves_BN: Tensor) -> Tensor:
-        """Logits (B, C) of clips (B, N) at the config's rate and length."""
-        maps_BDMT = self.blocks(self.log_mel(waves_BN).unsqueeze(1))
+    def spectrogram(self, waves_BN: Tensor) -> Tensor:
+        """Standardised log-mel bands (B, M, T)."""
+        return self.log_mel(waves_BN)  # type: ignore[no-any-return]
+
+    def logits(self, maps_BMT: Tensor) -> Tensor:
+        """Logits (B, C) of standardised spectrograms."""
+        maps_BDMT = self.blocks(maps_BMT.unsqueeze(1))
         over_time_BDT = maps_BDMT.mean(dim=2)
         pooled_BD = over_time_BDT.mean(dim=2) + over_time_BDT.amax(dim=2)
         return self.head(pooled_BD)  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """Fitting a breath classifier on a SpeechBrain Brain: shuffled epochs, dev score, exact resume at epochs.
 
-All randomness of an epoch comes from a generator seeded by (seed, epoch), so that a resumed run goes
+All randomness of an epoch comes from generators seeded by (seed, epoch), so that a resumed run goes
 on as if it had never stopped.
 
 Shape suffixes: B batch, N samples, C classes.
@@ -15,36 +15,24 @@ from typing import Any
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 import merit_cli.torchaudio_bridge  # noqa: F401
+from merit_cli.data.class_balance import Balance
 from merit_cli.io.jsonl import LineWriter, read_lines, write_lines
+from merit_cli.models.breath import SpectrogramClassifier
+from merit_cli.training.average import WeightAverage
+from merit_cli.training.breath_batches import Batch, ClipSet, EpochBatches, FreshWaves
+from merit_cli.training.resume import load_state, save_state
+from merit_cli.training.spectrogram_masks import SpecAugmentConfig, mask_spectrograms
 from merit_cli.workers import Progress
 
 from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
 from speechbrain.utils.checkpoints import Checkpointer  # isort: skip
 from speechbrain.utils.epoch_loop import EpochCounter  # isort: skip
 
-Batch = tuple[Tensor, Tensor]
-"""Waves (B, N) and class indices (B,)."""
 DevScore = Callable[[Sequence[int], Sequence[int]], float]
 """Score from true and predicted class indices; higher is better."""
-
-
-@dataclass(frozen=True)
-class ClipSet:
-    """Clips of one length, in memory.
-
-    Args:
-        waves_BN: Float32.
-        labels_B: Class index, int64.
-    """
-
-    waves_BN: Tensor
-    labels_B: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels_B)
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,11 @@ class FitSettings:
         learning_rate: AdamW's, at the start of a cosine to zero over the epochs.
         weight_decay: AdamW's.
         max_shift: Largest circular shift of a training clip, as a share of its length.
-        seed: Of order and shifts.
+        seed: Of order, shifts and masks.
+        average_decay: Of the running average of the weights that dev scores and the caller gets; 0: the weights
+            themselves.
+        balance: How often each class stands in an epoch.
+        spec_augment: What is hidden of a spectrogram; None hides nothing.
     """
 
     epochs: int
@@ -66,6 +58,9 @@ class FitSettings:
     weight_decay: float
     max_shift: float
     seed: int
+    average_decay: float = 0.0
+    balance: Balance = "none"
+    spec_augment: SpecAugmentConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -77,30 +72,6 @@ class FitResult:
     best_score: float
 
 
-class _EpochBatches(Dataset[Batch]):
-    """The batches of one epoch, made by index from a generator of (seed, epoch)."""
-
-    def __init__(self, clips: ClipSet, settings: FitSettings) -> None:
-        self.clips, self.settings = clips, settings
-        self.start_epoch(1)
-
-    def start_epoch(self, epoch: int) -> None:
-        generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + epoch)
-        order_B = torch.randperm(len(self.clips), generator=generator)
-        reach = int(self.settings.max_shift * self.clips.waves_BN.shape[1])
-        self.shifts = torch.randint(0, reach + 1, (len(self.clips),), generator=generator).tolist()
-        size = self.settings.batch_size
-        self.rows = [order_B[start : start + size] for start in range(0, len(order_B), size)]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Batch:
-        rows_B = self.rows[index]
-        waves = [torch.roll(self.clips.waves_BN[row], self.shifts[row]) for row in rows_B.tolist()]
-        return torch.stack(waves), self.clips.labels_B[rows_B]
-
-
 class BreathBrain(Brain):  # type: ignore[misc]
     """Class-weighted cross-entropy; keeps the last and the best epoch, best by dev score alone."""
 
@@ -109,6 +80,10 @@ class BreathBrain(Brain):  # type: ignore[misc]
     ) -> None:
         counter = EpochCounter(limit=settings.epochs)
         checkpointer = Checkpointer(str(folder / "checkpoints"), {"model": model, "epoch": counter})
+        self.average = WeightAverage(model, settings.average_decay)
+        if settings.average_decay:
+            save, load = _average_hooks(self.average)
+            checkpointer.add_recoverable("average", self.average, custom_save_hook=save, custom_load_hook=load)
         super().__init__(
             modules={"model": model},
             opt_class=lambda parameters: torch.optim.AdamW(
@@ -124,11 +99,18 @@ class BreathBrain(Brain):  # type: ignore[misc]
         self.truth: list[int] = []
         self.predicted: list[int] = []
         self.progress: Progress | None = None
-        self.batches: _EpochBatches | None = None
+        self.batches: EpochBatches | None = None
+        self.num_steps = 0
+        self.generator = torch.Generator()
 
     def compute_forward(self, batch: Batch, stage: Any) -> Tensor:
-        """Logits (B, C)."""
-        return self.modules["model"](batch[0].to(self.device))  # type: ignore[no-any-return]
+        """Logits (B, C); in training of what the masks leave."""
+        model, waves_BN = self.modules["model"], batch[0].to(self.device)
+        config = self.settings.spec_augment
+        if stage != Stage.TRAIN or config is None:
+            return model(waves_BN)  # type: ignore[no-any-return]
+        assert isinstance(model, SpectrogramClassifier), type(model)
+        return model.logits(mask_spectrograms(model.spectrogram(waves_BN), config, self.generator))
 
     def compute_objectives(self, predictions: Tensor, batch: Batch, stage: Any) -> Tensor:
         """Class-weighted cross-entropy, mean over the batch; collects what the dev score needs."""
@@ -137,6 +119,11 @@ class BreathBrain(Brain):  # type: ignore[misc]
             self.truth += labels_B.tolist()
             self.predicted += predictions.argmax(dim=1).tolist()
         return nnf.cross_entropy(predictions, labels_B, weight=self.class_weights_C)
+
+    def on_fit_batch_end(self, batch: Batch, outputs: Tensor, loss: Tensor, should_step: bool) -> None:  # noqa: FBT001
+        """Take the new weights into their average."""
+        self.num_steps += 1
+        self.average.update(self.num_steps)
 
     def on_fit_start(self) -> None:
         """Load the last checkpoint, and drop metric lines of epochs that a killed run left without one."""
@@ -149,15 +136,21 @@ class BreathBrain(Brain):  # type: ignore[misc]
         if stage == Stage.TRAIN and epoch is not None:
             assert self.batches is not None
             self.batches.start_epoch(epoch)
+            self.num_steps = (epoch - 1) * len(self.batches)
+            self.generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + epoch)
+            torch.manual_seed(self.settings.seed * 100_003 + epoch)  # dropout's; `fit_breath` puts back what was
             share = (epoch - 1) / self.settings.epochs
             for group in self.optimizer.param_groups:
                 group["lr"] = self.settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
+        elif stage == Stage.VALID:
+            self.average.swap()
 
     def on_stage_end(self, stage: Any, stage_loss: float, epoch: int | None = None) -> None:
         """Score dev, write the epoch's line, then checkpoint."""
         if stage == Stage.TRAIN:
             self.train_loss = float(stage_loss)
             return
+        self.average.swap()
         score = self.dev_score(self.truth, self.predicted)
         line = {
             "epoch": epoch,
@@ -184,6 +177,7 @@ def fit_breath(
     dev_score: DevScore,
     folder: Path,
     progress: Progress,
+    fresh: FreshWaves | None = None,
 ) -> FitResult:
     """Fit ``model`` in place, or go on from the last checkpoint in ``folder``; it ends with the best weights.
 
@@ -196,13 +190,38 @@ def fit_breath(
         dev_score: Higher is better.
         folder: Gets ``checkpoints/`` and ``metrics.jsonl``.
         progress: Told each epoch.
+        fresh: What makes another signal of a training clip in each epoch; None leaves the clips as they are.
     """
     brain = BreathBrain(model, settings, class_weights_C, dev_score, folder)
-    brain.progress, brain.batches = progress, _EpochBatches(train, settings)
+    brain.progress, brain.batches = (
+        progress,
+        EpochBatches(
+            train,
+            batch_size=settings.batch_size,
+            max_shift=settings.max_shift,
+            seed=settings.seed,
+            balance=settings.balance,
+            fresh=fresh,
+        ),
+    )
     train_loader: DataLoader[Batch] = DataLoader(brain.batches, batch_size=None)
-    brain.fit(brain.counter, train_loader, _dev_loader(dev, settings.batch_size), progressbar=False)
+    with torch.random.fork_rng():
+        brain.fit(brain.counter, train_loader, _dev_loader(dev, settings.batch_size), progressbar=False)
     chosen = brain.checkpointer.recover_if_possible(max_key="score")
+    brain.average.swap()
     return FitResult(settings.epochs, int(chosen.meta["epoch"]), float(chosen.meta["score"]))
+
+
+def _average_hooks(average: WeightAverage) -> tuple[Callable[..., None], Callable[..., None]]:
+    """How a checkpoint writes and reads the averaged weights."""
+
+    def save(_: object, path: Path) -> None:
+        save_state(average.state(), path)
+
+    def load(_: object, path: Path, end_of_epoch: bool) -> None:  # noqa: FBT001 - the Checkpointer's call
+        average.restore(load_state(path))
+
+    return save, load
 
 
 def _dev_loader(dev: ClipSet, batch_size: int) -> DataLoader[Batch]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from merit_cli.config.load import resolved
 from merit_cli.io.run_dir import RunDir, newest_run, open_run
+from merit_cli.manifests.inputs import read_inputs
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus, open_ledger
 from merit_cli.workflows.classify_breath.evaluate import BreathSummary, enhancer_content, evaluate_into, make_summary
@@ -48,12 +49,17 @@ def run_classify_breath(
     leaks = check_enhancer(recipe.enhance, tested, allow_leak=allow_leak)
     leaks += check_enhanced_manifest(corpus.manifest, tested, allow_leak=allow_leak)
     usable = usable.with_notes(leaks)
+    noise = None if recipe.noise is None else read_inputs([recipe.noise.path], name="noise")
     run = open_run(
         output,
         command=RUN_COMMAND,
         name=recipe.name if "evaluate" in steps else f"{recipe.name}-train",
         recipe={**resolved(recipe), "steps": list(steps), **({"allow_leak": True} if leaks else {})},
-        inputs={"corpus": corpus.content, **enhancer_content(recipe.enhance)},
+        inputs={
+            "corpus": corpus.content,
+            **enhancer_content(recipe.enhance),
+            **({} if noise is None else {"noise": noise.content}),
+        },
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -61,7 +67,10 @@ def run_classify_breath(
         return run, BreathSummary(**run.summary())
     run = run.reopen() if run.state == "done" else run
     ledger = open_ledger(run.path, corpus)
-    model = train_model(recipe, usable, folder=run.path, ledger=ledger, machine=machine)
+    heard = [] if noise is None else noise.utterances
+    for path, fault in () if noise is None else noise.bad.items():
+        ledger.record(path, "failed", str(fault))
+    model = train_model(recipe, usable, folder=run.path, ledger=ledger, machine=machine, noise=heard)
     if "evaluate" in steps:
         front_ends = (None,) if recipe.enhance is None else (None, recipe.enhance)
         summary = evaluate_into(run, model, usable.of("test"), front_ends, ledger, machine, epochs=recipe.epochs)

@@ -2,23 +2,26 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from merit_cli.corpora.breath_labels import TWO_CLASSES, two_class_label
 from merit_cli.errors import BadData, NoInput
 from merit_cli.io.ledger import Ledger
 from merit_cli.manifests.read_write import Card
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.respiratory import icbhi_score
-from merit_cli.training.breath_brain import ClipSet, DevScore, FitSettings, fit_breath
+from merit_cli.training.breath_batches import ClipSet
+from merit_cli.training.breath_brain import DevScore, FitSettings, fit_breath
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.abstain import AbstainRule, fit_abstention
 from merit_cli.workflows.classify_breath.answers import probabilities_of
 from merit_cli.workflows.classify_breath.cycles import Clip, CutSettings, load_clips
 from merit_cli.workflows.classify_breath.model_folder import BreathModel, BreathModelCard, save_model
+from merit_cli.workflows.classify_breath.noise_injection import NoisyClips
 from merit_cli.workflows.classify_breath.recipe import BreathRecipe
 
 _OPEN_RULE = AbstainRule(0.0, 0.0)
@@ -58,6 +61,8 @@ def usable_cycles(utterances: Sequence[Utterance], card: Card, classes: Sequence
     Raises:
         NoInput: There is none.
     """
+    if tuple(classes) == TWO_CLASSES:
+        utterances = [_in_two_classes(cycle) for cycle in utterances]
     kept = [cycle for cycle in utterances if cycle.labels.get("breath") in classes]
     if not kept:
         raise NoInput(
@@ -75,10 +80,29 @@ def usable_cycles(utterances: Sequence[Utterance], card: Card, classes: Sequence
     return LabelledCycles(kept, card.model_copy(update={"notes": notes}))
 
 
+def _in_two_classes(cycle: Utterance) -> Utterance:
+    label = two_class_label(str(cycle.labels.get("breath", "")))
+    return replace(cycle, labels={**cycle.labels, "breath": label}) if label else cycle
+
+
 def train_model(
-    recipe: BreathRecipe, corpus: LabelledCycles, *, folder: Path, ledger: Ledger, machine: Machine
+    recipe: BreathRecipe,
+    corpus: LabelledCycles,
+    *,
+    folder: Path,
+    ledger: Ledger,
+    machine: Machine,
+    noise: Sequence[Utterance] = (),
 ) -> BreathModel:
     """Train, or go on training, in ``folder``; the best epoch's model is written to ``folder/model``.
+
+    Args:
+        recipe: What decides the result.
+        corpus: Cycles with labels.
+        folder: The run.
+        ledger: Gets the recordings that cannot be read.
+        machine: Workers, device, progress.
+        noise: What ``recipe.noise`` mixes under training cycles.
 
     Raises:
         NoInput: Train or dev is empty, or holds no recording that can be read.
@@ -99,17 +123,17 @@ def train_model(
         torch.manual_seed(recipe.seed)
         network = recipe.model.build(len(recipe.classes)).to(torch.device(machine.device))
     train_set = _clip_set(train, recipe.classes)
+    weights_C = class_weights(train_set.labels_B, len(recipe.classes))
     result = fit_breath(
         network,
         train_set,
         _clip_set(dev, recipe.classes),
-        settings=FitSettings(
-            recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.weight_decay, recipe.max_shift, recipe.seed
-        ),
-        class_weights_C=class_weights(train_set.labels_B, len(recipe.classes)),
+        settings=_fit_settings(recipe),
+        class_weights_C=weights_C if recipe.class_weights == "inverse" else torch.ones_like(weights_C),
         dev_score=_dev_score(len(recipe.classes)),
         folder=folder,
         progress=machine.progress,
+        fresh=_noisy_clips(recipe, train, noise, settings),
     )
     card = BreathModelCard(
         classes=recipe.classes,
@@ -129,6 +153,29 @@ def train_model(
     model = _with_thresholds(BreathModel(network.eval(), card), dev, recipe.answered_on_dev)
     save_model(folder, model)
     return model
+
+
+def _fit_settings(recipe: BreathRecipe) -> FitSettings:
+    return FitSettings(
+        recipe.epochs,
+        recipe.batch_size,
+        recipe.learning_rate,
+        recipe.weight_decay,
+        recipe.max_shift,
+        recipe.seed,
+        average_decay=recipe.average_decay,
+        balance=recipe.balance,
+        spec_augment=recipe.spec_augment,
+    )
+
+
+def _noisy_clips(
+    recipe: BreathRecipe, train: Sequence[Clip], noise: Sequence[Utterance], settings: CutSettings
+) -> NoisyClips | None:
+    if recipe.noise is None:
+        return None
+    cycles = [clip.utterance for clip in train]
+    return NoisyClips(cycles, noise, injection=recipe.noise, cut=settings, seed=recipe.seed)
 
 
 def class_weights(labels_B: torch.Tensor, num_classes: int) -> torch.Tensor:
