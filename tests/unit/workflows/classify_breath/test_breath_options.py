@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from merit_cli.assets import bundled, find_recipe
 from merit_cli.config.load import load_recipe
 from merit_cli.errors import NoInput, UsageError
 from merit_cli.io.audio_file import read_audio, write_audio
@@ -177,3 +178,12 @@ def test_short_cycles_are_repeated_after_they_are_mixed(breath_corpus: BreathCor
     first_N, step = wave_N.numpy()[: length - CUT.fade], length - CUT.fade
     second_N = wave_N.numpy()[step + CUT.fade : 2 * step]
     np.testing.assert_allclose(second_N, first_N[CUT.fade : CUT.fade + len(second_N)], atol=1e-6)
+
+
+def test_every_breath_recipe_loads() -> None:
+    names = ["icbhi", "icbhi-2class", "icbhi-3class", "icbhi-augmented", "icbhi-enhanced", "synthetic"]
+    found = sorted(path.stem for path in bundled("recipes/breath").glob("*.yaml"))
+    assert found == names
+    recipes = {name: load_recipe(BreathRecipe, find_recipe("breath", Path(name))) for name in names}
+    assert recipes["icbhi-2class"].classes == ("normal", "abnormal")
+    assert recipes["icbhi-augmented"].epochs == 30
