@@ -7,6 +7,7 @@ import typer
 
 from merit_cli.cli import options
 from merit_cli.cli.breath_answers import RESEARCH_USE, predict
+from merit_cli.cli.breath_seeds import Seeds, has_seeds, show_seeds
 from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome, print_table
 from merit_cli.errors import UsageError
 
@@ -53,6 +54,7 @@ def classify_breath(
     recipe: options.Recipe = None,
     overrides: options.Overrides = None,
     seed: options.Seed = None,
+    seeds: Seeds = 1,
     overwrite: options.Overwrite = False,
     retry_failed: options.RetryFailed = False,
     as_json: options.AsJson = False,
@@ -71,6 +73,8 @@ def classify_breath(
     machine_flags = {"workers": workers, "runs_dir": runs_dir, "device": device, "quiet": as_json}
     if files and files[0] == "study" and not Path("study").exists():
         raise UsageError("a study is made or scored", hint="classify-breath study make, classify-breath study score")
+    if files and seeds > 1:
+        raise UsageError("--seeds trains, and files are answered", hint="merit classify-breath train CORPUS --seeds 5")
     if files:
         predict(files, model, enhance, output, pictures, machine_flags, as_json=as_json)
         return
@@ -85,6 +89,7 @@ def classify_breath(
         {**machine_flags, "overwrite": overwrite, "retry_failed": retry_failed},
         as_json=as_json,
         allow_leak=False,
+        seeds=seeds,
     )
 
 
@@ -97,6 +102,7 @@ def train(
     recipe: options.Recipe = None,
     overrides: options.Overrides = None,
     seed: options.Seed = None,
+    seeds: Seeds = 1,
     allow_leak: options.AllowLeak = False,
     overwrite: options.Overwrite = False,
     retry_failed: options.RetryFailed = False,
@@ -112,7 +118,7 @@ def train(
     chosen = _recipe(recipe, enhance, seed, overrides)
     flags = {"workers": workers, "runs_dir": runs_dir, "device": device, "quiet": as_json}
     flags |= {"overwrite": overwrite, "retry_failed": retry_failed}
-    _run(chosen, corpus, output, ("train",), flags, as_json=as_json, allow_leak=allow_leak)
+    _run(chosen, corpus, output, ("train",), flags, as_json=as_json, allow_leak=allow_leak, seeds=seeds)
 
 
 def evaluate(
@@ -139,6 +145,7 @@ def evaluate(
     from merit_cli.workflows.classify_breath.corpus import read_corpus
     from merit_cli.workflows.classify_breath.evaluate import run_breath_evaluate
     from merit_cli.workflows.classify_breath.job import newest_breath_run
+    from merit_cli.workflows.classify_breath.seeds import run_seeds_evaluate
 
     machine = make_machine(
         workers=workers,
@@ -150,15 +157,19 @@ def evaluate(
     )
     chosen = model or newest_breath_run(machine)
     typer.echo(f"model: {chosen}", err=True)
-    run, summary = run_breath_evaluate(
-        chosen,
-        read_corpus(corpus, machine=machine, allow_leak=allow_leak),
-        enhance=None if enhance is None else enhancer_config(enhance),
-        split=split,
-        output=output,
-        machine=machine,
-        allow_leak=allow_leak,
-    )
+    read = read_corpus(corpus, machine=machine, allow_leak=allow_leak)
+    front_end = None if enhance is None else enhancer_config(enhance)
+    where: dict[str, Any] = {"split": split, "output": output, "machine": machine, "allow_leak": allow_leak}
+    if has_seeds(chosen):
+        made = run_seeds_evaluate(chosen, read, enhance=front_end, **where)
+        show_seeds(
+            *made,
+            follow=f"RECORDING.wav --model {chosen}/seed-{made[1].seeds[0]}",
+            research_use=RESEARCH_USE,
+            as_json=as_json,
+        )
+        return
+    run, summary = run_breath_evaluate(chosen, read, enhance=front_end, **where)
     follow = f"RECORDING.wav --model {chosen}"
     _show(summary, run.path, follow=follow, as_json=as_json, nothing_to_do=run.state == "done")
 
@@ -182,12 +193,22 @@ def _run(
     *,
     as_json: bool,
     allow_leak: bool,
+    seeds: int,
 ) -> None:
     from merit_cli.workflows.classify_breath.corpus import read_corpus
     from merit_cli.workflows.classify_breath.job import run_classify_breath
 
     machine = make_machine(**machine_flags)
     corpus = read_corpus(source, machine=machine, allow_leak=allow_leak)
+    if seeds > 1:
+        from merit_cli.workflows.classify_breath.seeds import run_breath_seeds
+
+        made = run_breath_seeds(
+            recipe, corpus, seeds, output=output, machine=machine, steps=steps, allow_leak=allow_leak
+        )
+        follow = f"evaluate {source or ''}".strip() + f" --model {made[0].path}"
+        show_seeds(*made, follow=follow, research_use=RESEARCH_USE, as_json=as_json)
+        return
     run, summary = run_classify_breath(
         recipe, corpus, output=output, machine=machine, steps=steps, allow_leak=allow_leak
     )

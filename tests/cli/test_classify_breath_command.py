@@ -107,3 +107,22 @@ def test_pictures_are_drawn_of_each_recording_beside_the_answers(
 
 def test_pictures_without_recordings_are_refused(tmp_path: Path) -> None:
     assert _run("--pictures", str(tmp_path)) == 2
+
+
+def test_seeds_make_a_folder_each_and_one_table(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["-o", str(trained / "seeds"), "--runs-dir", str(trained / "runs")]
+    assert _run("train", str(trained / "raw"), *TINY, "--seeds", "2", *where) == 0
+    shown = capsys.readouterr().out
+    assert "SYNTHETIC" in shown
+    assert "any abnormal class" in shown
+    assert max(map(len, shown.split("report:")[0].splitlines()[-8:])) <= 80
+    assert f"--model {trained / 'seeds'}" in shown
+    assert _run("evaluate", str(trained / "raw"), "--model", str(trained / "seeds"), "--json", *where[2:]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["seeds"] == [0, 1]
+    assert len(summary["groups"][0]["metrics"]["icbhi_score"]["values"]) == 2
+
+
+def test_seeds_with_files_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("a.wav", "--seeds", "2") == 2
+    assert "--seeds trains" in capsys.readouterr().err

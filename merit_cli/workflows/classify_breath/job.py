@@ -7,7 +7,7 @@ from typing import Literal
 
 from merit_cli.config.load import resolved
 from merit_cli.io.run_dir import RunDir, newest_run, open_run
-from merit_cli.manifests.inputs import read_inputs
+from merit_cli.manifests.inputs import Inputs, read_inputs
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus, open_ledger
 from merit_cli.workflows.classify_breath.evaluate import BreathSummary, enhancer_content, evaluate_into, make_summary
@@ -55,11 +55,7 @@ def run_classify_breath(
         command=RUN_COMMAND,
         name=recipe.name if "evaluate" in steps else f"{recipe.name}-train",
         recipe={**resolved(recipe), "steps": list(steps), **({"allow_leak": True} if leaks else {})},
-        inputs={
-            "corpus": corpus.content,
-            **enhancer_content(recipe.enhance),
-            **({} if noise is None else {"noise": noise.content}),
-        },
+        inputs=run_inputs(recipe, corpus, noise=noise),
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -79,6 +75,20 @@ def run_classify_breath(
     ledger.close()
     run.finish(asdict(summary))
     return run, summary
+
+
+def run_inputs(recipe: BreathRecipe, corpus: BreathCorpus, *, noise: Inputs | None = None) -> dict[str, str]:
+    """What a run of a recipe reads, by name, to the hash of its contents.
+
+    Args:
+        recipe: Names its enhancer and its noise.
+        corpus: To train on.
+        noise: The recipe's, where it has been read already.
+    """
+    if noise is None and recipe.noise is not None:
+        noise = read_inputs([recipe.noise.path], name="noise")
+    content = {} if noise is None else {"noise": noise.content}
+    return {"corpus": corpus.content, **enhancer_content(recipe.enhance), **content}
 
 
 def newest_breath_run(machine: Machine) -> Path:

@@ -12,7 +12,7 @@ from merit_cli.workflows.classify_breath.conditions import Condition, ConditionS
 from merit_cli.workflows.classify_breath.model_folder import BreathModelCard
 
 RESEARCH_USE = "Research use, not a diagnosis."
-_NAMES = {
+METRIC_NAMES = {
     "icbhi_score": "Score",
     "icbhi_se": "Se, exact class",
     "icbhi_se_two_class": "Se, two-class",
@@ -99,7 +99,7 @@ def _summary(scores: ConditionScores, *, synthetic: bool) -> str:
 
 
 def _headlines(scores: ConditionScores) -> list[Headline]:
-    heads = [Headline(_NAMES[name], cell) for name, cell in scores.forced.items()]
+    heads = [Headline(METRIC_NAMES[name], cell) for name, cell in scores.forced.items()]
     return [
         *heads,
         Headline("Cycles answered", scores.coverage),
@@ -108,7 +108,7 @@ def _headlines(scores: ConditionScores) -> list[Headline]:
 
 
 def _score_table(scores: Sequence[ConditionScores], caption: str) -> Table:
-    columns = (Column("enhancer"), *(Column(_NAMES[name], "", True) for name in scores[0].forced))
+    columns = (Column("enhancer"), *(Column(METRIC_NAMES[name], "", True) for name in scores[0].forced))
     rows: tuple[tuple[Entry, ...], ...] = tuple((row.enhancer, *row.forced.values()) for row in scores)
     return Table("Scores, every cycle answered", caption, columns, rows, (len(rows) - 1,))
 
