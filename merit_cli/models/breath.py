@@ -10,13 +10,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from merit_cli.audio.mel import mel_filters
-from merit_cli.config.frozen import FrozenConfig
+from merit_cli.models.classifier import ClassifierConfig, SpectrogramClassifier
 
 RANGE_DB = 80.0
 """Mel bands are kept down to this far under the clip's loudest one."""
 
 
-class BreathCnnConfig(FrozenConfig):
+class BreathCnnConfig(ClassifierConfig):
     """Settings of `BreathCnn`; the default has about 79 000 parameters.
 
     Args:
@@ -42,11 +42,6 @@ class BreathCnnConfig(FrozenConfig):
     low_hz: float = Field(default=50.0, ge=0.0)
     high_hz: float = Field(default=2000.0, gt=0.0)
     channels: tuple[int, ...] = (16, 32, 64, 96)
-
-    @property
-    def num_samples(self) -> int:
-        """Length of the input."""
-        return round(self.duration * self.sample_rate)
 
     def build(self, num_classes: int) -> "BreathCnn":
         """The untrained network."""
@@ -89,22 +84,6 @@ class LogMel(nn.Module):
         return centred_BMT / (centred_BMT.square().mean(dim=(1, 2), keepdim=True).sqrt() + 1e-3)
 
 
-class SpectrogramClassifier(nn.Module):
-    """A network of two halves, so that training can change the spectrogram between them."""
-
-    def spectrogram(self, waves_BN: Tensor) -> Tensor:
-        """Spectrograms (B, M, T) of clips at the config's rate and length."""
-        raise NotImplementedError
-
-    def logits(self, maps_BMT: Tensor) -> Tensor:
-        """Logits (B, C) of spectrograms."""
-        raise NotImplementedError
-
-    def forward(self, waves_BN: Tensor) -> Tensor:
-        """Logits (B, C) of clips (B, N) at the config's rate and length."""
-        return self.logits(self.spectrogram(waves_BN))
-
-
 class BreathCnn(SpectrogramClassifier):
     """Convolutions, then mean over frequency and mean plus maximum over time (Kong et al. 2020, PANNs)."""
 
@@ -129,9 +108,12 @@ class BreathCnn(SpectrogramClassifier):
         """Standardised log-mel bands (B, M, T)."""
         return self.log_mel(waves_BN)  # type: ignore[no-any-return]
 
-    def logits(self, maps_BMT: Tensor) -> Tensor:
-        """Logits (B, C) of standardised spectrograms."""
+    def embed(self, maps_BMT: Tensor) -> Tensor:
+        """Features (B, D) of standardised spectrograms."""
         maps_BDMT = self.blocks(maps_BMT.unsqueeze(1))
         over_time_BDT = maps_BDMT.mean(dim=2)
-        pooled_BD = over_time_BDT.mean(dim=2) + over_time_BDT.amax(dim=2)
-        return self.head(pooled_BD)  # type: ignore[no-any-return]
+        return over_time_BDT.mean(dim=2) + over_time_BDT.amax(dim=2)  # type: ignore[no-any-return]
+
+    def classify(self, features_BD: Tensor) -> Tensor:
+        """Logits (B, C)."""
+        return self.head(features_BD)  # type: ignore[no-any-return]

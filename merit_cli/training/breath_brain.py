@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 import merit_cli.torchaudio_bridge  # noqa: F401
 from merit_cli.data.class_balance import Balance
 from merit_cli.io.jsonl import LineWriter, read_lines, write_lines
-from merit_cli.models.breath import SpectrogramClassifier
+from merit_cli.models.classifier import SpectrogramClassifier
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.breath_batches import Batch, ClipSet, EpochBatches, FreshWaves
 from merit_cli.training.resume import load_state, save_state

@@ -7,13 +7,14 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import nn
 
+from merit_cli.backbones.breath_classifiers import ClassifierChoice
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import read_yaml, resolved
 from merit_cli.enhancers.select import EnhancerChoice
 from merit_cli.errors import BadData, NoInput
 from merit_cli.io.atomic import write_bytes, write_yaml
-from merit_cli.models.breath import BreathCnn, BreathCnnConfig
 from merit_cli.workflows.classify_breath.abstain import AbstainRule
 
 MODEL_FOLDER = "model"
@@ -40,7 +41,7 @@ class BreathModelCard(FrozenConfig):
     """
 
     classes: tuple[str, ...]
-    model: BreathCnnConfig
+    model: ClassifierChoice
     fade: float
     window: float
     min_swing_db: float
@@ -63,7 +64,7 @@ class BreathModelCard(FrozenConfig):
 class BreathModel:
     """A trained network, in evaluation mode, and its card."""
 
-    network: BreathCnn
+    network: nn.Module
     card: BreathModelCard
 
 

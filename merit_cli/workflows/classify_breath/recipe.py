@@ -4,11 +4,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from merit_cli.backbones.breath_classifiers import ClassifierChoice, classifier_config
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.corpora.breath_labels import BREATH_LABELS, TWO_CLASSES
 from merit_cli.data.class_balance import Balance
 from merit_cli.enhancers.select import EnhancerChoice
-from merit_cli.models.breath import BreathCnnConfig
 from merit_cli.training.spectrogram_masks import SpecAugmentConfig
 from merit_cli.workflows.classify_breath.noise_injection import NoiseInjection
 
@@ -20,7 +20,7 @@ class BreathRecipe(FrozenConfig):
         name: Of the recipe; part of the default output folder.
         classes: Labels, normal first; cycles of another label are left out and counted. ``[normal, abnormal]`` calls
             every crackle, wheeze, rhonchus and stridor abnormal.
-        model: The network.
+        model: The classifier: breath-cnn, cnn6, cnn10, cnn14, ast or encoder, or one with its parameters.
         enhance: Put in front of the classifier when it is evaluated: whole recordings are enhanced,
             then cut into cycles. None evaluates the recordings as they are only.
         train_on_enhanced: Train on enhanced recordings too, instead of on the recordings as they are.
@@ -43,7 +43,7 @@ class BreathRecipe(FrozenConfig):
 
     name: str = "breath"
     classes: tuple[str, ...] = BREATH_LABELS
-    model: BreathCnnConfig = BreathCnnConfig()
+    model: ClassifierChoice = Field(default_factory=lambda: classifier_config({}))
     enhance: EnhancerChoice | None = None
     train_on_enhanced: bool = False
     fade: float = Field(default=0.05, ge=0.0, le=1.0)
@@ -69,6 +69,8 @@ class BreathRecipe(FrozenConfig):
             raise ValueError("abnormal holds every other sound: classes are normal and abnormal, or do without it")
         if self.balance != "none" and self.class_weights != "none":
             raise ValueError("balance and class_weights would correct twice for rare classes: class_weights: none")
+        if self.spec_augment is not None and not self.model.has_spectrogram:
+            raise ValueError("spec_augment hides parts of a spectrogram, and this model has none")
         if self.noise is not None and self.train_on_enhanced:
             raise ValueError("noise is mixed under cycles as recorded, so train_on_enhanced cannot enhance it")
         if self.train_on_enhanced and self.enhance is None:

@@ -137,7 +137,7 @@ def train_model(
     )
     card = BreathModelCard(
         classes=recipe.classes,
-        model=recipe.model,
+        model=recipe.model.settled(network),
         fade=recipe.fade,
         window=recipe.window,
         min_swing_db=_OPEN_RULE.min_swing_db,

@@ -1,6 +1,7 @@
 """Training options of the breath classifier: two classes, balance, masks, averages and noise."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from merit_cli.manifests.inputs import read_inputs
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus
 from merit_cli.workflows.classify_breath.cycles import CutSettings
+from merit_cli.workflows.classify_breath.evaluate import run_breath_evaluate
 from merit_cli.workflows.classify_breath.job import run_classify_breath
 from merit_cli.workflows.classify_breath.model_folder import load_model
 from merit_cli.workflows.classify_breath.noise_injection import NoiseInjection, NoisyClips
@@ -93,8 +95,6 @@ def test_a_grid_of_ratios_gives_a_cycle_one_of_them(breath_corpus: BreathCorpus,
 
 
 def test_of_noise_with_splits_only_train_is_heard(breath_corpus: BreathCorpus, noise_folder: Path) -> None:
-    from dataclasses import replace
-
     noise = read_inputs([noise_folder]).utterances
     dealt = [replace(one, split=split) for one, split in zip(noise, ("train", "dev", "test"), strict=True)]
     cycles = [u for u in breath_corpus.utterances if u.split == "train"]
@@ -181,9 +181,42 @@ def test_short_cycles_are_repeated_after_they_are_mixed(breath_corpus: BreathCor
 
 
 def test_every_breath_recipe_loads() -> None:
-    names = ["icbhi", "icbhi-2class", "icbhi-3class", "icbhi-augmented", "icbhi-enhanced", "synthetic"]
-    found = sorted(path.stem for path in bundled("recipes/breath").glob("*.yaml"))
-    assert found == names
+    names = [path.stem for path in bundled("recipes/breath").glob("*.yaml")]
+    assert len(names) >= 9
     recipes = {name: load_recipe(BreathRecipe, find_recipe("breath", Path(name))) for name in names}
+    assert {recipe.model.model_dump()["name"] for recipe in recipes.values()} == {"breath-cnn", "cnn6", "cnn14", "ast"}
     assert recipes["icbhi-2class"].classes == ("normal", "abnormal")
     assert recipes["icbhi-augmented"].epochs == 30
+
+
+AST_SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "cnn6", "duration": 1.1, "sample_rate": 16000, "num_mels": 32},
+        {"name": "ast", "duration": 0.6, "num_mel_bins": 32, **AST_SIZES},
+        {"name": "encoder", "duration": 0.6, "backbone": "log-mel"},
+    ],
+    ids=lambda model: str(model["name"]),
+)
+def test_other_classifiers_train_save_and_answer_alike_when_loaded(
+    model: dict[str, Any], breath_corpus: BreathCorpus, tmp_path: Path
+) -> None:
+    few = [u for u in breath_corpus.utterances if u.split != "test"]
+    masks = {} if model["name"] == "encoder" else {"spec_augment": {}}
+    recipe = load_recipe(BreathRecipe, flags={"model": model, "epochs": 1, "learning_rate": 1e-3, **masks})
+    corpus = replace(breath_corpus, utterances=few[::3] + few[1::3])
+    run, _ = run_classify_breath(recipe, corpus, output=tmp_path / "run", machine=Machine(), steps=("train",))
+    loaded = load_model(run.path)
+    assert loaded.card.model == recipe.model
+    _, summary = run_breath_evaluate(
+        run.path, corpus, enhance=None, split="dev", output=tmp_path / "dev", machine=Machine()
+    )
+    assert summary.metrics["icbhi_score"]["mean"] == pytest.approx(loaded.card.dev_score, abs=1e-6)
+
+
+def test_masks_without_a_spectrogram_are_refused() -> None:
+    with pytest.raises(UsageError, match="this model has none"):
+        load_recipe(BreathRecipe, flags={"model": {"name": "encoder"}, "spec_augment": {}})
