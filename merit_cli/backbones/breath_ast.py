@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from merit_cli.backbones.kaldi_fbank import KaldiFbank, num_frames
 from merit_cli.errors import BadData, Unavailable, UsageError
 from merit_cli.models.classifier import ClassifierConfig, SpectrogramClassifier
+from merit_cli.models.patch_mix import DrawMix, Mix, mix_patches
 
 MODEL_TYPE = "audio-spectrogram-transformer"
 AUDIOSET_MEAN, AUDIOSET_STD = -4.2677393, 4.5689974
@@ -45,8 +46,9 @@ class AstClassifier(SpectrogramClassifier):
         super().__init__()
         self.encoder = encoder
         self.fbank = KaldiFbank(encoder.config.num_mel_bins)
-        self.norm = nn.LayerNorm(encoder.config.hidden_size)
-        self.head = nn.Linear(encoder.config.hidden_size, num_classes)
+        self.num_features = encoder.config.hidden_size
+        self.norm = nn.LayerNorm(self.num_features)
+        self.head = nn.Linear(self.num_features, num_classes)
 
     def spectrogram(self, waves_BN: Tensor) -> Tensor:
         """Filter bank (B, M, T) on the scale of AudioSet: mean 0, standard deviation a half."""
@@ -55,6 +57,21 @@ class AstClassifier(SpectrogramClassifier):
     def embed(self, maps_BMT: Tensor) -> Tensor:
         """Mean (B, D) of the two tokens' features."""
         return self.encoder(maps_BMT.transpose(1, 2)).pooler_output  # type: ignore[no-any-return]
+
+    def embed_mixed(self, maps_BMT: Tensor, draw: DrawMix, cell: tuple[int, int]) -> tuple[Tensor, Mix]:
+        """Features (B, D) of clips whose embedded patches are mixed, and what was mixed; ``cell`` has no part in it."""
+        over_mels, over_time = _grid(self.encoder.config)
+        mix = draw(len(maps_BMT), over_mels * over_time)
+
+        def mix_tokens(_module: nn.Module, _inputs: object, tokens_BPD: Tensor) -> Tensor:
+            mixed_BPD = mix_patches(tokens_BPD[:, NUM_TOKENS:], mix)  # positions are the same in every clip
+            return torch.cat([tokens_BPD[:, :NUM_TOKENS], mixed_BPD], dim=1)
+
+        handle = self.encoder.embeddings.register_forward_hook(mix_tokens)
+        try:
+            return self.embed(maps_BMT), mix
+        finally:
+            handle.remove()
 
     def classify(self, features_BD: Tensor) -> Tensor:
         """Logits (B, C)."""

@@ -102,6 +102,7 @@ class BreathCnn(SpectrogramClassifier):
             ]
             num_in = num_out
         self.blocks = nn.Sequential(*blocks)
+        self.num_features = num_in
         self.head = nn.Linear(num_in, num_classes)
 
     def spectrogram(self, waves_BN: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from merit_cli.config.frozen import FrozenConfig
+from merit_cli.models.patch_mix import DrawMix, Mix, mix_cells
 
 
 class ClassifierConfig(FrozenConfig):
@@ -42,6 +43,9 @@ class ClassifierConfig(FrozenConfig):
 class SpectrogramClassifier(nn.Module):
     """A network of three parts, so that training can change the spectrogram and compare the features."""
 
+    num_features: int
+    """D."""
+
     def spectrogram(self, waves_BN: Tensor) -> Tensor:
         """Spectrograms (B, M, T) of clips at the config's rate and length."""
         raise NotImplementedError
@@ -49,6 +53,17 @@ class SpectrogramClassifier(nn.Module):
     def embed(self, maps_BMT: Tensor) -> Tensor:
         """Features (B, D) of spectrograms."""
         raise NotImplementedError
+
+    def embed_mixed(self, maps_BMT: Tensor, draw: DrawMix, cell: tuple[int, int]) -> tuple[Tensor, Mix]:
+        """Features (B, D) of spectrograms mixed within the batch, and what was mixed.
+
+        Args:
+            maps_BMT: Spectrograms.
+            draw: Draws the mix.
+            cell: Mels and frames of a cell; a network with patches of its own mixes these.
+        """
+        mixed_BMT, mix = mix_cells(maps_BMT, draw, cell)
+        return self.embed(mixed_BMT), mix
 
     def classify(self, features_BD: Tensor) -> Tensor:
         """Logits (B, C) of features."""

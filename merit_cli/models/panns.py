@@ -120,6 +120,7 @@ class Panns(SpectrogramClassifier):
             )
             self.add_module(f"conv_block{number}", block)
             num_in = num_out
+        self.num_features = num_in
         self.fc1 = nn.Linear(num_in, num_in)
         self.head = nn.Linear(num_in, num_classes)
         for linear in (self.fc1, self.head):

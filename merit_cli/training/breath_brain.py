@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as nnf
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import merit_cli.torchaudio_bridge  # noqa: F401
 from merit_cli.data.class_balance import Balance
 from merit_cli.io.jsonl import LineWriter, read_lines, write_lines
-from merit_cli.models.classifier import SpectrogramClassifier
+from merit_cli.models.patch_mix import PatchMixConfig
 from merit_cli.training.average import WeightAverage
 from merit_cli.training.breath_batches import Batch, ClipSet, EpochBatches, FreshWaves
+from merit_cli.training.breath_step import BreathStep, StepOutput, make_projector
 from merit_cli.training.resume import load_state, save_state
-from merit_cli.training.spectrogram_masks import SpecAugmentConfig, mask_spectrograms
+from merit_cli.training.spectrogram_masks import SpecAugmentConfig
 from merit_cli.workers import Progress
 
 from speechbrain.core import Brain, Stage  # isort: skip - the bridge goes first
@@ -50,6 +50,7 @@ class FitSettings:
             themselves.
         balance: How often each class stands in an epoch.
         spec_augment: What is hidden of a spectrogram; None hides nothing.
+        patch_mix: How clips are mixed within a batch; None leaves them alone.
     """
 
     epochs: int
@@ -61,6 +62,7 @@ class FitSettings:
     average_decay: float = 0.0
     balance: Balance = "none"
     spec_augment: SpecAugmentConfig | None = None
+    patch_mix: PatchMixConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,13 @@ class BreathBrain(Brain):  # type: ignore[misc]
         if settings.average_decay:
             save, load = _average_hooks(self.average)
             checkpointer.add_recoverable("average", self.average, custom_save_hook=save, custom_load_hook=load)
+        modules = {"model": model}
+        projector = make_projector(model, settings.patch_mix)
+        if projector is not None:
+            modules["projector"] = projector
+            checkpointer.add_recoverable("projector", projector)
         super().__init__(
-            modules={"model": model},
+            modules=modules,
             opt_class=lambda parameters: torch.optim.AdamW(
                 parameters, settings.learning_rate, weight_decay=settings.weight_decay
             ),
@@ -101,26 +108,22 @@ class BreathBrain(Brain):  # type: ignore[misc]
         self.progress: Progress | None = None
         self.batches: EpochBatches | None = None
         self.num_steps = 0
-        self.generator = torch.Generator()
+        self.shown = BreathStep(settings.spec_augment, settings.patch_mix, projector=projector, seed=settings.seed)
 
-    def compute_forward(self, batch: Batch, stage: Any) -> Tensor:
-        """Logits (B, C); in training of what the masks leave."""
+    def compute_forward(self, batch: Batch, stage: Any) -> StepOutput:
+        """Logits (B, C); in training of what masks and mixtures make of the clips."""
         model, waves_BN = self.modules["model"], batch[0].to(self.device)
-        config = self.settings.spec_augment
-        if stage != Stage.TRAIN or config is None:
-            return model(waves_BN)  # type: ignore[no-any-return]
-        assert isinstance(model, SpectrogramClassifier), type(model)
-        return model.logits(mask_spectrograms(model.spectrogram(waves_BN), config, self.generator))
+        return self.shown.forward(model, waves_BN) if stage == Stage.TRAIN else StepOutput(model(waves_BN))
 
-    def compute_objectives(self, predictions: Tensor, batch: Batch, stage: Any) -> Tensor:
-        """Class-weighted cross-entropy, mean over the batch; collects what the dev score needs."""
+    def compute_objectives(self, predictions: StepOutput, batch: Batch, stage: Any) -> Tensor:
+        """Class-weighted loss, mean over the batch; collects what the dev score needs."""
         labels_B = batch[1].to(self.device)
         if stage != Stage.TRAIN:
             self.truth += labels_B.tolist()
-            self.predicted += predictions.argmax(dim=1).tolist()
-        return nnf.cross_entropy(predictions, labels_B, weight=self.class_weights_C)
+            self.predicted += predictions.logits_BC.argmax(dim=1).tolist()
+        return self.shown.loss(predictions, labels_B, self.class_weights_C)
 
-    def on_fit_batch_end(self, batch: Batch, outputs: Tensor, loss: Tensor, should_step: bool) -> None:  # noqa: FBT001
+    def on_fit_batch_end(self, batch: Batch, outputs: StepOutput, loss: Tensor, should_step: bool) -> None:  # noqa: FBT001
         """Take the new weights into their average."""
         self.num_steps += 1
         self.average.update(self.num_steps)
@@ -137,7 +140,7 @@ class BreathBrain(Brain):  # type: ignore[misc]
             assert self.batches is not None
             self.batches.start_epoch(epoch)
             self.num_steps = (epoch - 1) * len(self.batches)
-            self.generator = torch.Generator().manual_seed(self.settings.seed * 100_003 + epoch)
+            self.shown.start_epoch(epoch)
             torch.manual_seed(self.settings.seed * 100_003 + epoch)  # dropout's; `fit_breath` puts back what was
             share = (epoch - 1) / self.settings.epochs
             for group in self.optimizer.param_groups:
@@ -192,17 +195,17 @@ def fit_breath(
         progress: Told each epoch.
         fresh: What makes another signal of a training clip in each epoch; None leaves the clips as they are.
     """
-    brain = BreathBrain(model, settings, class_weights_C, dev_score, folder)
-    brain.progress, brain.batches = (
-        progress,
-        EpochBatches(
-            train,
-            batch_size=settings.batch_size,
-            max_shift=settings.max_shift,
-            seed=settings.seed,
-            balance=settings.balance,
-            fresh=fresh,
-        ),
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        brain = BreathBrain(model, settings, class_weights_C, dev_score, folder)
+    brain.progress = progress
+    brain.batches = EpochBatches(
+        train,
+        batch_size=settings.batch_size,
+        max_shift=settings.max_shift,
+        seed=settings.seed,
+        balance=settings.balance,
+        fresh=fresh,
     )
     train_loader: DataLoader[Batch] = DataLoader(brain.batches, batch_size=None)
     with torch.random.fork_rng():

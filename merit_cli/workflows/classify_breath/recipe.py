@@ -9,6 +9,7 @@ from merit_cli.config.frozen import FrozenConfig
 from merit_cli.corpora.breath_labels import BREATH_LABELS, TWO_CLASSES
 from merit_cli.data.class_balance import Balance
 from merit_cli.enhancers.select import EnhancerChoice
+from merit_cli.models.patch_mix import PatchMixConfig
 from merit_cli.training.spectrogram_masks import SpecAugmentConfig
 from merit_cli.workflows.classify_breath.noise_injection import NoiseInjection
 
@@ -35,6 +36,7 @@ class BreathRecipe(FrozenConfig):
         balance: ``up`` shows every class as often as the most frequent one in each epoch, ``down`` as seldom as the
             rarest, drawn anew; ``none`` shows every cycle once. It takes the place of class weights.
         spec_augment: Stretches of time and bands of mels hidden from the classifier; None hides nothing.
+        patch_mix: Patches of a clip's spectrogram taken from another clip of the batch; None mixes nothing.
         noise: Noise mixed under training cycles, another one in each epoch; None leaves them as they are.
         answered_on_dev: Share of dev cycles that the abstention thresholds let through.
         window: Length of the pieces that a recording without annotation is cut into, in seconds.
@@ -56,6 +58,7 @@ class BreathRecipe(FrozenConfig):
     class_weights: Literal["inverse", "none"] = "inverse"
     balance: Balance = "none"
     spec_augment: SpecAugmentConfig | None = None
+    patch_mix: PatchMixConfig | None = None
     noise: NoiseInjection | None = None
     answered_on_dev: float = Field(default=0.95, gt=0.5, le=1.0)
     window: float = Field(default=4.0, ge=1.0, le=30.0)
@@ -69,8 +72,8 @@ class BreathRecipe(FrozenConfig):
             raise ValueError("abnormal holds every other sound: classes are normal and abnormal, or do without it")
         if self.balance != "none" and self.class_weights != "none":
             raise ValueError("balance and class_weights would correct twice for rare classes: class_weights: none")
-        if self.spec_augment is not None and not self.model.has_spectrogram:
-            raise ValueError("spec_augment hides parts of a spectrogram, and this model has none")
+        if not self.model.has_spectrogram and (self.spec_augment is not None or self.patch_mix is not None):
+            raise ValueError("spec_augment and patch_mix change a spectrogram, and this model has none")
         if self.noise is not None and self.train_on_enhanced:
             raise ValueError("noise is mixed under cycles as recorded, so train_on_enhanced cannot enhance it")
         if self.train_on_enhanced and self.enhance is None:

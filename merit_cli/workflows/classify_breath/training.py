@@ -166,6 +166,7 @@ def _fit_settings(recipe: BreathRecipe) -> FitSettings:
         average_decay=recipe.average_decay,
         balance=recipe.balance,
         spec_augment=recipe.spec_augment,
+        patch_mix=recipe.patch_mix,
     )
 
 

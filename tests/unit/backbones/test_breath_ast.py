@@ -12,6 +12,7 @@ import merit_cli.torchaudio_bridge  # noqa: F401 - transformers imports torchaud
 from merit_cli.backbones.breath_ast import AstConfig, fitted_positions
 from merit_cli.backbones.kaldi_fbank import KaldiFbank, num_frames
 from merit_cli.errors import BadData, Unavailable, UsageError
+from merit_cli.models.patch_mix import Mix
 
 transformers = pytest.importorskip("transformers")
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
@@ -83,8 +84,7 @@ def test_every_parameter_receives_a_gradient() -> None:
 
 
 def test_the_default_has_the_size_of_the_published_model() -> None:
-    with torch.device("meta"):
-        network = AstConfig().build(527)
+    network = AstConfig().build(527)
     published = 86_190_338 + 525 * 769  # transformers' own for two classes
     shorter = (101 - 79) * 12 * 768  # positions of 10.24 s that clips of 8 s do not have
     assert sum(parameter.numel() for parameter in network.parameters()) == published - shorter
@@ -111,3 +111,27 @@ def test_weights_that_do_not_fill_the_model_are_refused(tmp_path: Path) -> None:
 
 def test_silence_gives_finite_energies() -> None:
     assert torch.isfinite(KaldiFbank(128)(torch.zeros(1, 1600))).all()
+
+
+def test_mixed_patches_are_the_embedded_ones_at_their_positions(tmp_path: Path) -> None:
+    """Against a transformer whose patch embedding gives the mixture, made by loops."""
+    network = AstConfig(path=str(_folder(tmp_path)), duration=1.0).build(2).eval()
+    maps_BMT = network.spectrogram(WAVES_BN)
+    patches_BPD = network.encoder.embeddings.patch_embeddings(maps_BMT.transpose(1, 2))
+    taken_P = torch.rand(patches_BPD.shape[1], generator=torch.Generator().manual_seed(1)) < 0.4
+    mix = Mix(torch.tensor([1, 0]), taken_P, 0.6)
+    sizes = []
+
+    def draw(num_clips: int, num_patches: int) -> Mix:
+        sizes.append((num_clips, num_patches))
+        return mix
+
+    features_BD, _ = network.embed_mixed(maps_BMT, draw, (99, 99))
+    expected_BPD = patches_BPD.clone()
+    for patch in taken_P.nonzero().flatten().tolist():
+        expected_BPD[0, patch], expected_BPD[1, patch] = patches_BPD[1, patch], patches_BPD[0, patch]
+    plain_BD = network.embed(maps_BMT)
+    network.encoder.embeddings.patch_embeddings.forward = lambda _: expected_BPD
+    torch.testing.assert_close(features_BD, network.embed(maps_BMT))
+    assert sizes == [tuple(patches_BPD.shape[:2])]
+    assert not torch.allclose(features_BD, plain_BD, atol=1e-4)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from merit_cli.models.breath import BreathCnn, BreathCnnConfig
+from merit_cli.models.patch_mix import PatchMixConfig
 from merit_cli.training.breath_batches import ClipSet
 from merit_cli.training.breath_brain import FitResult, FitSettings, fit_breath
 from merit_cli.training.spectrogram_masks import SpecAugmentConfig
@@ -57,7 +58,14 @@ def test_it_learns_a_tone(tmp_path: Path) -> None:
     assert _fit(tmp_path / "run", epochs=12)[1].best_score > 0.9
 
 
-@pytest.mark.parametrize("options", [{}, {"average_decay": 0.9, "spec_augment": SpecAugmentConfig(), "balance": "up"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"average_decay": 0.9, "spec_augment": SpecAugmentConfig(), "balance": "up"},
+        {"patch_mix": PatchMixConfig(contrastive=1.0, cell=(4, 4)), "average_decay": 0.5},
+    ],
+)
 def test_a_stopped_fit_goes_on_as_if_it_had_not_stopped(tmp_path: Path, options: dict[str, Any]) -> None:
     whole, _ = _fit(tmp_path / "whole", **options)
     with pytest.raises(KeyboardInterrupt):

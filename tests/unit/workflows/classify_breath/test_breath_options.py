@@ -205,8 +205,8 @@ def test_other_classifiers_train_save_and_answer_alike_when_loaded(
     model: dict[str, Any], breath_corpus: BreathCorpus, tmp_path: Path
 ) -> None:
     few = [u for u in breath_corpus.utterances if u.split != "test"]
-    masks = {} if model["name"] == "encoder" else {"spec_augment": {}}
-    recipe = load_recipe(BreathRecipe, flags={"model": model, "epochs": 1, "learning_rate": 1e-3, **masks})
+    options = {} if model["name"] == "encoder" else {"spec_augment": {}, "patch_mix": {"contrastive": 0.5}}
+    recipe = load_recipe(BreathRecipe, flags={"model": model, "epochs": 1, "learning_rate": 1e-3, **options})
     corpus = replace(breath_corpus, utterances=few[::3] + few[1::3])
     run, _ = run_classify_breath(recipe, corpus, output=tmp_path / "run", machine=Machine(), steps=("train",))
     loaded = load_model(run.path)
@@ -217,6 +217,7 @@ def test_other_classifiers_train_save_and_answer_alike_when_loaded(
     assert summary.metrics["icbhi_score"]["mean"] == pytest.approx(loaded.card.dev_score, abs=1e-6)
 
 
-def test_masks_without_a_spectrogram_are_refused() -> None:
+@pytest.mark.parametrize("option", ["spec_augment", "patch_mix"])
+def test_options_of_spectrograms_are_refused_where_there_is_none(option: str) -> None:
     with pytest.raises(UsageError, match="this model has none"):
-        load_recipe(BreathRecipe, flags={"model": {"name": "encoder"}, "spec_augment": {}})
+        load_recipe(BreathRecipe, flags={"model": {"name": "encoder"}, option: {}})
