@@ -72,7 +72,7 @@ def run_study(study: Study, output: Path, *, folds: Sequence[int], data: Path, w
 def encoders(study: Study) -> list[str]:
     """Names of the frozen encoders that have weights to be fetched."""
     names = {str(train_recipe(study, one.train, 0).backbone.model_dump()["name"]) for one in study.systems}
-    return sorted(names & {spec.name for spec in weight_specs()})
+    return sorted(names & set(weight_specs()))
 
 
 def to_page(study: Study, answers: Answers, sentences: Sequence[str], tables: Sequence[Table]) -> str:

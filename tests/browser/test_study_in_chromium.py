@@ -183,7 +183,8 @@ def test_the_saved_answers_are_those_that_were_given_and_can_be_scored(
     given = {row.trial: {"label": row.label, "confidence": row.confidence, "trust": row.trust} for row in rows}
     assert given == planned
     assert sorted(row.plays for row in rows) == [1] * (len(rows) - 1) + [2]
-    assert all(0.0 < row.seconds < 60.0 for row in rows)
+    assert all(0.0 <= row.seconds < 60.0 for row in rows)  # to a tenth of a second, and some answers are quicker
+    assert sum(row.seconds for row in rows) > 0.0
     assert json.loads(path.read_text())["complete"] is True
     _, scores, _ = run_study_score(study, [path], output=tmp_path / "scores", machine=Machine())
     first = [row for row in rows if not row.repeats]

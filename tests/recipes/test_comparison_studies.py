@@ -76,6 +76,10 @@ def test_all_arms_have_the_same_trunk_and_heads(part: Any, study: Any) -> None:
     assert len({tuple(getattr(model, key) for key in shared) for model in models}) == 1
 
 
+def test_the_encoder_of_a_study_is_one_whose_weights_can_be_fetched(part: Any, study: Any) -> None:
+    assert part("run").encoders(study) == ["moonshine-tiny"]
+
+
 def test_the_seed_reaches_the_recipe(part: Any, study: Any) -> None:
     assert part("study").train_recipe(study, "sparse-merit", 3).seed == 3
 
