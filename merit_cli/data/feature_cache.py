@@ -62,7 +62,7 @@ class FeatureCache:
         return features_LTD
 
 
-def hash_of_encoder(backbone: Backbone, config: FrozenConfig) -> str:
+def hash_of_encoder(backbone: object, config: FrozenConfig) -> str:
     """Hash of an encoder's settings and of every tensor in it."""
     digest = hashlib.sha256(json.dumps(config.model_dump(mode="json"), sort_keys=True).encode())
     for name, tensor in sorted(_state(backbone).items()):
@@ -71,7 +71,7 @@ def hash_of_encoder(backbone: Backbone, config: FrozenConfig) -> str:
     return digest.hexdigest()
 
 
-def _state(backbone: Backbone) -> dict[str, Any]:
+def _state(backbone: object) -> dict[str, Any]:
     assert isinstance(backbone, torch.nn.Module), type(backbone)
     return backbone.state_dict()
 

@@ -1,12 +1,12 @@
-"""The two task heads: emotion from pooled frames, enhancement by a mask on the log1p spectrum.
+"""The task heads: emotion and attributes from pooled frames, enhancement by a mask on the log1p spectrum.
 
-Shape suffixes: B batch, N samples, T frames, F bins, D features, H hidden, C classes.
+Shape suffixes: B batch, N samples, T frames, F bins, D features, H hidden, C classes, A attributes.
 """
 
 import torch
 from torch import Tensor, nn
 
-from merit_cli.carriers import EncoderShape
+from merit_cli.carriers import ATTRIBUTES, EncoderShape
 from merit_cli.losses.spectrum import (
     HOP_LENGTH,
     NUM_BINS,
@@ -16,15 +16,18 @@ from merit_cli.losses.spectrum import (
     spectrum_frames,
     stft,
 )
+from merit_cli.models.activations import Activation, two_layers
 from merit_cli.models.blstm import BidirectionalLstm
 from merit_cli.models.masks import encoder_frames
-from merit_cli.models.pooling import AttentionInit, AttentiveStatisticsPooling
+from merit_cli.models.pooling import AttentionInit, Pooling, make_pooling
 
 SMALLEST_MAGNITUDE = 1e-12
+SCALE_CENTRE = 0.5
+"""Of ratings on 0 to 1: where a regression begins (ours)."""
 
 
 class EmotionHead(nn.Module):
-    """Attentive statistics pooling and a two-layer classifier.
+    """Pooling over the frames and a two-layer classifier.
 
     Args:
         dim: D of the frames.
@@ -32,25 +35,62 @@ class EmotionHead(nn.Module):
         num_classes: C.
         dropout: Before each of the two linear layers.
         attention_init: Start of the pooling's attention vector.
+        pooling: ``attentive_statistics`` or ``mean``.
+        activation: Of the hidden layer.
     """
 
     def __init__(
-        self, dim: int, hidden: int, num_classes: int, *, dropout: float, attention_init: AttentionInit = "scaled"
+        self,
+        dim: int,
+        hidden: int,
+        num_classes: int,
+        *,
+        dropout: float,
+        attention_init: AttentionInit = "scaled",
+        pooling: Pooling = "attentive_statistics",
+        activation: Activation = "relu",
     ) -> None:
         super().__init__()
-        self.pool = AttentiveStatisticsPooling(dim, attention_init=attention_init)
-        self.classify = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(2 * dim, hidden),
-            nn.LayerNorm(hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, num_classes),
-        )
+        self.pool = make_pooling(pooling, dim, attention_init=attention_init)
+        self.classify = two_layers(self.pool.out_dim, hidden, num_classes, dropout=dropout, activation=activation)
 
     def forward(self, frames_BTD: Tensor, valid_BT: Tensor) -> Tensor:
         """Logits (B, C)."""
         return self.classify(self.pool(frames_BTD, valid_BT))  # type: ignore[no-any-return]
+
+
+class AttributeHead(nn.Module):
+    """Pooling over the frames and a two-layer regression of arousal, valence and dominance.
+
+    Nothing holds the values within the scale: the loss brings them there, and what is written is clipped.
+
+    Args:
+        dim: D of the frames.
+        hidden: Size of the hidden layer.
+        dropout: Before each of the two linear layers.
+        attention_init: Start of the pooling's attention vector.
+        pooling: ``attentive_statistics`` or ``mean``.
+        activation: Of the hidden layer.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: int,
+        *,
+        dropout: float,
+        attention_init: AttentionInit = "scaled",
+        pooling: Pooling = "attentive_statistics",
+        activation: Activation = "relu",
+    ) -> None:
+        super().__init__()
+        self.pool = make_pooling(pooling, dim, attention_init=attention_init)
+        self.rate = two_layers(self.pool.out_dim, hidden, len(ATTRIBUTES), dropout=dropout, activation=activation)
+        nn.init.constant_(self.rate[-1].bias, SCALE_CENTRE)
+
+    def forward(self, frames_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+        """Values (B, A) on the scale 0 to 1, in the order of `ATTRIBUTES`."""
+        return self.rate(self.pool(frames_BTD, valid_BT))  # type: ignore[no-any-return]
 
 
 class MaskHead(nn.Module):

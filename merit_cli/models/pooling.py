@@ -1,4 +1,4 @@
-"""Attentive statistics pooling over the valid frames of an utterance.
+"""From the valid frames, or tokens, of an utterance to one vector: attentive statistics, or the mean.
 
 Shape suffixes: B batch, T frames, D features.
 """
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 VARIANCE_FLOOR = 1e-5
 AttentionInit = Literal["scaled", "unit"]
+Pooling = Literal["attentive_statistics", "mean"]
 
 
 class AttentiveStatisticsPooling(nn.Module):
@@ -25,6 +26,7 @@ class AttentiveStatisticsPooling(nn.Module):
 
     def __init__(self, dim: int, *, attention_init: AttentionInit = "scaled") -> None:
         super().__init__()
+        self.out_dim = 2 * dim
         self.project = nn.Linear(dim, dim)
         self.vector_D = nn.Parameter(torch.randn(dim) * (dim**-0.5 if attention_init == "scaled" else 1.0))
 
@@ -38,3 +40,29 @@ class AttentiveStatisticsPooling(nn.Module):
         mean_B1D = (weight_BT1 * clean_BTD).sum(1, keepdim=True)
         variance_BD = (weight_BT1 * (clean_BTD - mean_B1D).square()).sum(1)
         return torch.cat([mean_B1D.squeeze(1), variance_BD.clamp(min=VARIANCE_FLOOR).sqrt()], dim=-1)
+
+
+class MaskedMeanPooling(nn.Module):
+    """Mean over the valid frames or tokens; padding does not count.
+
+    Args:
+        dim: D.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.out_dim = dim
+
+    def forward(self, frames_BTD: Tensor, valid_BT: Tensor) -> Tensor:
+        """Pooled (B, D); an utterance without a frame gives 0."""
+        clean_BTD = frames_BTD.masked_fill(~valid_BT.unsqueeze(-1), 0.0)
+        return clean_BTD.sum(1) / valid_BT.sum(1, keepdim=True).clamp(min=1).to(clean_BTD.dtype)
+
+
+def make_pooling(
+    kind: Pooling, dim: int, *, attention_init: AttentionInit = "scaled"
+) -> AttentiveStatisticsPooling | MaskedMeanPooling:
+    """The pooling of that name; its ``out_dim`` is the size of what it gives."""
+    if kind == "mean":
+        return MaskedMeanPooling(dim)
+    return AttentiveStatisticsPooling(dim, attention_init=attention_init)

@@ -7,9 +7,10 @@ from torch import nn
 
 from merit_cli.carriers import EncoderShape
 from merit_cli.config.frozen import FrozenConfig
-from merit_cli.models.heads import EmotionHead, MaskHead
+from merit_cli.models.activations import Activation
+from merit_cli.models.heads import AttributeHead, EmotionHead, MaskHead
 from merit_cli.models.layer_fusion import ConcatenatedLayers, WeightedLayerSum
-from merit_cli.models.pooling import AttentionInit
+from merit_cli.models.pooling import AttentionInit, Pooling
 from merit_cli.models.trunk import SharedTrunk
 
 Fusion = Literal["concat", "weighted_sum"]
@@ -27,6 +28,8 @@ class BranchSizes(FrozenConfig):
         blstm_hidden: Of each direction of the mask head.
         ser_hidden: Hidden layer of the emotion head.
         ser_dropout: In the emotion head.
+        ser_activation: Of that hidden layer.
+        ser_pooling: ``attentive_statistics`` or ``mean`` over the frames.
         attention_init: Start of the pooling's attention vector; ``unit`` is the released code's.
     """
 
@@ -38,6 +41,8 @@ class BranchSizes(FrozenConfig):
     blstm_hidden: int = Field(default=96, ge=1)
     ser_hidden: int = Field(default=128, ge=1)
     ser_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
+    ser_activation: Activation = "relu"
+    ser_pooling: Pooling = "attentive_statistics"
     attention_init: AttentionInit = "scaled"
 
     @field_validator("trunk_kernel")
@@ -71,7 +76,25 @@ def build_fusion(fusion: Fusion, encoder: EncoderShape) -> ConcatenatedLayers | 
 def build_emotion_head(sizes: BranchSizes, dim: int, num_classes: int) -> EmotionHead:
     """The emotion head on frames of ``dim`` features."""
     return EmotionHead(
-        dim, sizes.ser_hidden, num_classes, dropout=sizes.ser_dropout, attention_init=sizes.attention_init
+        dim,
+        sizes.ser_hidden,
+        num_classes,
+        dropout=sizes.ser_dropout,
+        attention_init=sizes.attention_init,
+        pooling=sizes.ser_pooling,
+        activation=sizes.ser_activation,
+    )
+
+
+def build_attribute_head(sizes: BranchSizes, dim: int) -> AttributeHead:
+    """The head of arousal, valence and dominance on frames of ``dim`` features."""
+    return AttributeHead(
+        dim,
+        sizes.ser_hidden,
+        dropout=sizes.ser_dropout,
+        attention_init=sizes.attention_init,
+        pooling=sizes.ser_pooling,
+        activation=sizes.ser_activation,
     )
 
 
