@@ -44,7 +44,7 @@ class TextEncoder(nn.Module):
         return self
 
     def forward(self, transcripts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Features (B, S, D), zero on padding, and the mask of valid tokens (B, S); none is valid of an empty transcript."""
+        """Features (B, S, D), zero on padding, and the mask of valid tokens (B, S); an empty transcript has none."""
         words = [" ".join(text.split()) for text in transcripts]
         encoded = self.tokenizer(words, padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt")
         device = next(self.encoder.parameters()).device

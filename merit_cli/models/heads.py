@@ -86,7 +86,9 @@ class AttributeHead(nn.Module):
         super().__init__()
         self.pool = make_pooling(pooling, dim, attention_init=attention_init)
         self.rate = two_layers(self.pool.out_dim, hidden, len(ATTRIBUTES), dropout=dropout, activation=activation)
-        nn.init.constant_(self.rate[-1].bias, SCALE_CENTRE)
+        last = self.rate[-1]
+        assert isinstance(last, nn.Linear), type(last)
+        nn.init.constant_(last.bias, SCALE_CENTRE)
 
     def forward(self, frames_BTD: Tensor, valid_BT: Tensor) -> Tensor:
         """Values (B, A) on the scale 0 to 1, in the order of `ATTRIBUTES`."""
