@@ -8,18 +8,26 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+_STATISTICS = ("running_mean", "running_var")
+
 
 class WeightAverage:
     """An exponential average of a module's trainable parameters.
 
     Args:
-        module: The module that is trained; buffers are left as they are.
+        module: The module that is trained.
         decay: Weight of the past at a step; 0 keeps no average.
+        with_statistics: Whether running statistics of batch norms are averaged too; those of the last step are of other
+            weights than the averaged ones. Other buffers are left as they are.
     """
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: nn.Module, decay: float, *, with_statistics: bool = False) -> None:
         self.decay = decay
-        self.parameters = {name: value for name, value in module.named_parameters() if value.requires_grad and decay}
+        self.parameters: dict[str, Tensor] = {
+            name: value for name, value in module.named_parameters() if value.requires_grad and decay
+        }
+        if with_statistics and decay:
+            self.parameters |= {name: value for name, value in module.named_buffers() if name.endswith(_STATISTICS)}
         self.average = {name: value.detach().clone() for name, value in self.parameters.items()}
 
     @torch.no_grad()

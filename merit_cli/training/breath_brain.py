@@ -82,7 +82,7 @@ class BreathBrain(Brain):  # type: ignore[misc]
     ) -> None:
         counter = EpochCounter(limit=settings.epochs)
         checkpointer = Checkpointer(str(folder / "checkpoints"), {"model": model, "epoch": counter})
-        self.average = WeightAverage(model, settings.average_decay)
+        self.average = WeightAverage(model, settings.average_decay, with_statistics=True)
         if settings.average_decay:
             save, load = _average_hooks(self.average)
             checkpointer.add_recoverable("average", self.average, custom_save_hook=save, custom_load_hook=load)

@@ -9,6 +9,7 @@ import torch
 
 from merit_cli.models.breath import BreathCnn, BreathCnnConfig
 from merit_cli.models.patch_mix import PatchMixConfig
+from merit_cli.training.average import WeightAverage
 from merit_cli.training.breath_batches import ClipSet
 from merit_cli.training.breath_brain import FitResult, FitSettings, fit_breath
 from merit_cli.training.spectrogram_masks import SpecAugmentConfig
@@ -113,6 +114,23 @@ def test_the_averaged_weights_are_the_mean_of_every_step_early_on(tmp_path: Path
     assert len(seen) == 6  # 24 clips, 4 a step
     torch.testing.assert_close(first, torch.stack(seen).mean(dim=0))
     torch.testing.assert_close(next(plain.parameters()), seen[-1])
+
+
+def test_running_statistics_are_averaged_with_the_weights(tmp_path: Path) -> None:
+    """Those of the last step belong to other weights."""
+    means: list[torch.Tensor] = []
+    original = WeightAverage.update
+
+    def update(self: WeightAverage, step: int) -> None:
+        means.append(self.parameters["blocks.1.running_mean"].clone())
+        original(self, step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WeightAverage, "update", update)
+        model, _ = _fit(tmp_path / "run", epochs=1, average_decay=0.999)
+    assert len(means) == 6
+    torch.testing.assert_close(model.state_dict()["blocks.1.running_mean"], torch.stack(means).mean(dim=0))
+    assert not torch.allclose(means[-1], torch.stack(means).mean(dim=0))
 
 
 def test_masks_are_drawn_in_training_and_not_on_dev(tmp_path: Path) -> None:
