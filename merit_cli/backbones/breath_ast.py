@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from merit_cli.backbones.kaldi_fbank import KaldiFbank, num_frames
 from merit_cli.errors import BadData, Unavailable, UsageError
+from merit_cli.io.hashing import sha256_of_file
 from merit_cli.models.classifier import ClassifierConfig, SpectrogramClassifier
 from merit_cli.models.patch_mix import DrawMix, Mix, mix_patches
 
@@ -131,6 +132,16 @@ class AstConfig(ClassifierConfig):
         encoder.load_state_dict(state)
         return AstClassifier(encoder, num_classes)
 
+    def content(self) -> str:
+        """Hash of the folder's config and weights; empty without a folder.
+
+        Raises:
+            Unavailable: There is no transformer in it.
+        """
+        if not self.path:
+            return ""
+        return "+".join(sha256_of_file(path) for path in _model_files(Path(self.path)))
+
     def settled(self, network: AstClassifier) -> "AstConfig":
         """The folder's sizes in place of the folder."""
         sizes = {name: getattr(network.encoder.config, name) for name in _SIZES}
@@ -175,14 +186,24 @@ def _transformers() -> Any:
     return transformers
 
 
-def _load(transformers: Any, folder: Path) -> Any:
-    """The pretrained ``ASTModel`` of a folder, whole."""
+def _model_files(folder: Path) -> list[Path]:
+    """Config and weights in a folder.
+
+    Raises:
+        Unavailable: There is no config.
+    """
     if not (folder / "config.json").is_file():
         raise Unavailable(
             "there is no transformer in this folder",
             place=str(folder),
             hint="model.path is a folder with config.json and model.safetensors",
         )
+    return sorted([folder / "config.json", *folder.glob("*.safetensors"), *folder.glob("*.bin")])
+
+
+def _load(transformers: Any, folder: Path) -> Any:
+    """The pretrained ``ASTModel`` of a folder, whole."""
+    _model_files(folder)
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:

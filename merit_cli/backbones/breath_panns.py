@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from merit_cli.errors import BadData, Unavailable
+from merit_cli.io.hashing import sha256_of_file
 from merit_cli.models.classifier import ClassifierConfig
 from merit_cli.models.panns import MelSettings, Panns, PannsName
 
@@ -60,6 +61,14 @@ class PannsConfig(ClassifierConfig):
             fill(network, read_weights(Path(self.weights)), place=self.weights)
         return network
 
+    def content(self) -> str:
+        """Hash of the weights; empty without any.
+
+        Raises:
+            Unavailable: There is no such file.
+        """
+        return sha256_of_file(weights_file(Path(self.weights))) if self.weights else ""
+
     def settled(self, network: object) -> "PannsConfig":
         """Without the weights to begin with, which the run's own take the place of."""
         return self.model_copy(update={"weights": ""})
@@ -95,6 +104,17 @@ class Cnn14Config(PannsConfig):
         return self.name
 
 
+def weights_file(path: Path) -> Path:
+    """The path, of a file that is there.
+
+    Raises:
+        Unavailable: There is none.
+    """
+    if not path.is_file():
+        raise Unavailable("there are no weights in this place", place=str(path), hint="model.weights is a local file")
+    return path
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Tensors by name; only tensors and plain data are read, nothing is executed.
 
@@ -102,8 +122,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         Unavailable: There is no such file.
         BadData: It is no file of weights.
     """
-    if not path.is_file():
-        raise Unavailable("there are no weights in this place", place=str(path), hint="model.weights is a local file")
+    weights_file(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(str(path))

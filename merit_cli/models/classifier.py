@@ -35,6 +35,14 @@ class ClassifierConfig(FrozenConfig):
         """The network, with pretrained weights where the config names some."""
         raise NotImplementedError
 
+    def content(self) -> str:
+        """A hash of the files that `build` reads; empty where it reads none.
+
+        Raises:
+            Unavailable: They are not there.
+        """
+        return ""
+
     def settled(self, network: Any) -> "ClassifierConfig":
         """The config that builds a trained network again, to be filled with its weights from the run."""
         return self

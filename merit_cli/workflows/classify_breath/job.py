@@ -87,8 +87,10 @@ def run_inputs(recipe: BreathRecipe, corpus: BreathCorpus, *, noise: Inputs | No
     """
     if noise is None and recipe.noise is not None:
         noise = read_inputs([recipe.noise.path], name="noise")
-    content = {} if noise is None else {"noise": noise.content}
-    return {"corpus": corpus.content, **enhancer_content(recipe.enhance), **content}
+    heard = "" if noise is None else noise.content
+    others = {"noise": heard, "model": recipe.model.content()}
+    named = {name: content for name, content in others.items() if content}
+    return {"corpus": corpus.content, **enhancer_content(recipe.enhance), **named}
 
 
 def newest_breath_run(machine: Machine) -> Path:

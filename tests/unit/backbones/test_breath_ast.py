@@ -135,3 +135,14 @@ def test_mixed_patches_are_the_embedded_ones_at_their_positions(tmp_path: Path) 
     torch.testing.assert_close(features_BD, network.embed(maps_BMT))
     assert sizes == [tuple(patches_BPD.shape[:2])]
     assert not torch.allclose(features_BD, plain_BD, atol=1e-4)
+
+
+def test_the_content_follows_the_weights_in_the_folder(tmp_path: Path) -> None:
+    assert AstConfig().content() == ""
+    _folder(tmp_path)
+    first = AstConfig(path=str(tmp_path)).content()
+    with (tmp_path / "model.safetensors").open("ab") as handle:
+        handle.write(b"x")
+    assert AstConfig(path=str(tmp_path)).content() != first
+    with pytest.raises(Unavailable, match="no transformer"):
+        AstConfig(path=str(tmp_path / "gone")).content()

@@ -87,6 +87,17 @@ def test_missing_weights_are_unavailable(tmp_path: Path) -> None:
         Cnn6Config(weights=str(tmp_path / "gone.pth")).build(2)
 
 
+def test_the_content_is_that_of_the_file_and_a_missing_one_is_said_at_once(tmp_path: Path) -> None:
+    assert Cnn6Config().content() == ""
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"a")
+    first = Cnn6Config(weights=str(path)).content()
+    path.write_bytes(b"b")
+    assert Cnn6Config(weights=str(path)).content() != first
+    with pytest.raises(Unavailable, match="no weights"):
+        Cnn6Config(weights=str(tmp_path / "gone.pth")).content()
+
+
 def test_settings_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UsageError, match="do not fit 4000 Hz"):
         classifier_config({"name": "cnn6", "sample_rate": 4000, "high_hz": 2500})

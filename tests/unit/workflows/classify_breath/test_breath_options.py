@@ -11,7 +11,7 @@ import torch
 
 from merit_cli.assets import bundled, find_recipe
 from merit_cli.config.load import load_recipe
-from merit_cli.errors import NoInput, UsageError
+from merit_cli.errors import NoInput, Unavailable, UsageError
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.inputs import read_inputs
 from merit_cli.workers import Machine
@@ -166,6 +166,13 @@ def test_noise_that_cannot_be_read_is_on_the_ledger(
 def test_options_that_do_not_fit_are_refused(tree: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_recipe(BreathRecipe, flags=tree)
+
+
+def test_weights_that_are_gone_are_said_before_a_run_is_made(breath_corpus: BreathCorpus, tmp_path: Path) -> None:
+    recipe = load_recipe(BreathRecipe, flags={"model": {"name": "cnn6", "weights": str(tmp_path / "gone.pth")}})
+    with pytest.raises(Unavailable, match="no weights"):
+        run_classify_breath(recipe, breath_corpus, output=tmp_path / "run", machine=Machine())
+    assert not (tmp_path / "run").exists()
 
 
 def test_short_cycles_are_repeated_after_they_are_mixed(breath_corpus: BreathCorpus, noise_folder: Path) -> None:
