@@ -20,7 +20,7 @@ from multiprocessing.connection import wait as connection_wait
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from merit_cli.errors import BadData, Unavailable, UsageError
+from merit_cli.errors import BadData, Unavailable
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -80,29 +80,6 @@ def is_first_process() -> bool:
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Number and count of a shard written ``i/n``, i from 1; ``auto`` reads a SLURM array.
-
-    Raises:
-        UsageError: It is neither.
-
-    >>> parse_shard("2/3")
-    (2, 3)
-    """
-    if text == "auto":
-        try:
-            first, last = int(os.environ["SLURM_ARRAY_TASK_MIN"]), int(os.environ["SLURM_ARRAY_TASK_MAX"])
-            return int(os.environ["SLURM_ARRAY_TASK_ID"]) - first + 1, last - first + 1
-        except (KeyError, ValueError):
-            raise UsageError(
-                "--shard auto needs a SLURM array job", place="--shard", hint="or write --shard 1/4"
-            ) from None
-    number, _, count = text.partition("/")
-    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-        return int(number), int(count)
-    raise UsageError(f"cannot read the shard {text!r}", place="--shard", hint="write i/n with i from 1 to n")
 
 
 def run_items(

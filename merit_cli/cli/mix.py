@@ -127,10 +127,9 @@ def mix(
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
     from merit_cli.mixing.recipe import MixRecipe
-    from merit_cli.workers import parse_shard
     from merit_cli.workflows.mix import Shard, load_plan, plan_mix, plan_replay, run_mix, save_plan
 
-    part = Shard(*parse_shard(shard)) if shard else None
+    part = Shard.parse(shard) if shard else None
     _refuse(
         "a mix", {"pair-by": pair_by, "claimed-snr": claimed_snr, "tolerance": tolerance}, hint="it is for --verify"
     )

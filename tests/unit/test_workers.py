@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from merit_cli.errors import BadData, UsageError
-from merit_cli.workers import TimeLimitExceeded, WorkerDied, parse_shard, run_items
+from merit_cli.errors import BadData
+from merit_cli.workers import TimeLimitExceeded, WorkerDied, run_items
 
 
 def square_or_misbehave(item: int) -> int:
@@ -39,19 +39,6 @@ def test_a_slow_item_costs_only_its_own_time_limit() -> None:
     results = dict(run_items(square_or_misbehave, [7, 1, 2], workers=1, time_limit=1.5))
     assert isinstance(results[7], TimeLimitExceeded)
     assert (results[1], results[2]) == (1, 4)
-
-
-@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "auto"])
-def test_a_shard_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
-    with pytest.raises(UsageError):
-        parse_shard(text)
-
-
-def test_auto_reads_the_slurm_array(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (("ID", "5"), ("MIN", "4"), ("MAX", "7")):
-        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
-    assert parse_shard("auto") == (2, 4)
 
 
 SCRIPT = """

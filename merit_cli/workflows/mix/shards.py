@@ -2,6 +2,7 @@
 
 import heapq
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,6 +33,29 @@ class Shard:
     def folder(self) -> str:
         """Name of its run folder."""
         return f"{self.number}of{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Number and count as written ``i/n``, i from 1; ``auto`` reads a SLURM array.
+
+        Raises:
+            UsageError: It is neither.
+
+        >>> Shard.parse("2/3")
+        Shard(number=2, count=3)
+        """
+        if text == "auto":
+            try:
+                first, last = int(os.environ["SLURM_ARRAY_TASK_MIN"]), int(os.environ["SLURM_ARRAY_TASK_MAX"])
+                return cls(int(os.environ["SLURM_ARRAY_TASK_ID"]) - first + 1, last - first + 1)
+            except (KeyError, ValueError):
+                raise UsageError(
+                    "--shard auto needs a SLURM array job", place="--shard", hint="or write --shard 1/4"
+                ) from None
+        number, _, count = text.partition("/")
+        if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+            return cls(int(number), int(count))
+        raise UsageError(f"cannot read the shard {text!r}", place="--shard", hint="write i/n with i from 1 to n")
 
 
 def open_shard(

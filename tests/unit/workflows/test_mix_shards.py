@@ -275,3 +275,16 @@ def test_several_noises_are_summed_at_one_level_and_recorded(
         assert len(set(line.mixture.noise_ids)) == 2
         assert line.mixture.achieved_snr_db == pytest.approx(0.0, abs=0.05)
         json.dumps(encode_line(line.to_line(tmp_path)))
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "auto"])
+def test_a_shard_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_ARRAY_TASK_ID", raising=False)
+    with pytest.raises(UsageError):
+        Shard.parse(text)
+
+
+def test_auto_reads_the_slurm_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("ID", "5"), ("MIN", "4"), ("MAX", "7")):
+        monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
+    assert Shard.parse("auto") == Shard(2, 4)
