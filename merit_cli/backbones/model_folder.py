@@ -25,7 +25,7 @@ from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import Tree, read_yaml
 from merit_cli.errors import BadData, NoInput
 from merit_cli.io.atomic import atomic_path, make_folder, write_json, write_text, write_yaml
-from merit_cli.manifests.read_write import Card, write_card
+from merit_cli.manifests.read_write import CARD_NAME, Card, read_card, write_card
 from merit_cli.models import MODELS
 from merit_cli.models.waveform_model import WaveformModel, hears_waveform
 
@@ -115,6 +115,16 @@ def read_labels(folder: Path) -> tuple[str, ...]:
     return tuple(str(label) for label in _read_json(folder / "labels.json"))
 
 
+def read_tasks(path: Path) -> tuple[Task, ...]:
+    """The tasks of the model in a run folder or a model folder, without its weights.
+
+    Raises:
+        NoInput: There is no exported model.
+    """
+    recipe = read_yaml(find_model_folder(path) / "recipe.yaml")
+    return tasks_of(component_config(MODELS, recipe.get("model", {}), default=DEFAULT_MODEL))
+
+
 def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> TrainedModel:
     """The model in a run folder or a model folder, ready to run.
 
@@ -137,6 +147,14 @@ def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> T
         raise BadData(
             "the weights do not fit the recipe beside them", place=str(folder), hint="export the model again"
         ) from error
+    card = read_card(folder / CARD_NAME)
+    scale = card.attribute_scale if card else None
+    if "attributes" in tasks_of(model) and scale is None:
+        raise BadData(
+            "the model folder does not say the scale of its ratings",
+            place=str(folder / CARD_NAME),
+            hint="export the model again, or add attribute_scale: [LOWEST, HIGHEST]",
+        )
     check_device(device)
     max_duration = float(recipe.get("data", {}).get("max_duration", 12.0))
     return TrainedModel(
@@ -150,6 +168,7 @@ def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> T
         mask_exponent=float(recipe.get("mask_exponent", 1.0)),
         precision=precision,
         chunk=getattr(type(model), "chunk_seconds", CHUNK),
+        attribute_scale=scale,
     )
 
 

@@ -1,6 +1,6 @@
 """A trained model at work on single signals.
 
-Shape suffixes: B batch, N samples, C classes.
+Shape suffixes: B batch, N samples, C classes, A attributes.
 """
 
 import math
@@ -19,7 +19,7 @@ from merit_cli.carriers import EncoderShape, MultiTaskOutput, Routing
 from merit_cli.models.heads import deepen_mask
 from merit_cli.units import Seconds, seconds_to_samples
 
-Task = Literal["enhancement", "emotion"]
+Task = Literal["enhancement", "emotion", "attributes"]
 CHUNK = Seconds(30.0)
 CONTEXT = Seconds(1.0)
 FADE = Seconds(0.1)
@@ -34,11 +34,13 @@ class Answer:
         enhanced_N: The enhanced signal.
         probability_C: Of each label.
         routing: Task to its routing, for each piece that the model heard; empty without routers.
+        attributes_A: Ratings of arousal, valence and dominance on the scale 0 to 1.
     """
 
     enhanced_N: FloatArray | None = None
     probability_C: npt.NDArray[np.float64] | None = None
     routing: tuple[Mapping[str, Routing], ...] = ()
+    attributes_A: FloatArray | None = None
 
 
 class TrainedModel:
@@ -56,6 +58,7 @@ class TrainedModel:
         mask_exponent: Power of the mask's gain (see `models.heads.deepen_mask`).
         precision: ``fp32``, or autocast to ``bf16`` or ``fp16``.
         chunk: Length of the overlapping pieces in which a long signal is enhanced.
+        attribute_scale: Lowest and highest rating of the training data; None without that task.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class TrainedModel:
         mask_exponent: float = 1.0,
         precision: str = "fp32",
         chunk: Seconds = CHUNK,
+        attribute_scale: tuple[float, float] | None = None,
     ) -> None:
         self.modules = modules
         self.tasks = tasks
@@ -78,6 +82,7 @@ class TrainedModel:
         self.normalisation = normalisation
         self.max_duration = max_duration
         self.name = name
+        self.attribute_scale = attribute_scale
         self.mix_back, self.mask_exponent = mix_back, mask_exponent
         self.dtype, self.chunk = AUTOCAST[precision], chunk
         tensors = [*modules.parameters(), *modules.buffers()]
@@ -97,11 +102,12 @@ class TrainedModel:
         """Every task of the model on a signal at `sample_rate`, in one pass where it is short enough."""
         if len(noisy_N) <= seconds_to_samples(self.max_duration, self.sample_rate):
             return self._answer(noisy_N)
-        pieces = self._pieces(noisy_N) if "emotion" in self.tasks else []
+        pieces = self._pieces(noisy_N) if {"emotion", "attributes"} & set(self.tasks) else []
         return Answer(
             enhanced_N=self.enhance(noisy_N) if "enhancement" in self.tasks else None,
-            probability_C=_mean_probability(pieces) if pieces else None,
+            probability_C=_mean_probability(pieces) if "emotion" in self.tasks else None,
             routing=tuple(routing for piece in pieces for routing in piece.routing),
+            attributes_A=_mean_attributes(pieces) if "attributes" in self.tasks else None,
         )
 
     def enhance(self, noisy_N: FloatArray) -> FloatArray:
@@ -162,12 +168,14 @@ class TrainedModel:
     def _answer(self, noisy_N: FloatArray, *, gain: float | None = None) -> Answer:
         gain = self.normalisation.gain(noisy_N) if gain is None else gain
         output = self.forward(self._ready(noisy_N, gain))
-        enhanced_N = probability_C = None
+        enhanced_N = probability_C = attributes_A = None
         if output.enhanced_BN is not None:
             enhanced_N = self._undone(noisy_N, output.enhanced_BN[0].float().cpu().numpy(), gain)
         if output.emotion_logits_BC is not None:
             probability_C = output.emotion_logits_BC[0].double().softmax(-1).cpu().numpy()
-        return Answer(enhanced_N, probability_C, (output.routing,) if output.routing else ())
+        if output.attributes_BA is not None:
+            attributes_A = output.attributes_BA[0].float().cpu().numpy()
+        return Answer(enhanced_N, probability_C, (output.routing,) if output.routing else (), attributes_A)
 
     def _ready(self, noisy_N: FloatArray, gain: float) -> FloatArray:
         """A signal in the model's scale, long enough for the encoder."""
@@ -201,6 +209,12 @@ class TrainedModel:
 def _mean_probability(pieces: Sequence[Answer]) -> npt.NDArray[np.float64]:
     found = [piece.probability_C for piece in pieces if piece.probability_C is not None]
     mean: npt.NDArray[np.float64] = np.mean(found, axis=0)
+    return mean
+
+
+def _mean_attributes(pieces: Sequence[Answer]) -> FloatArray:
+    found = [piece.attributes_A for piece in pieces if piece.attributes_A is not None]
+    mean: FloatArray = np.mean(found, axis=0)
     return mean
 
 

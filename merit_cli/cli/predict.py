@@ -33,13 +33,14 @@ def _answers(inputs: "Inputs", result: "PredictResult") -> list[dict[str, Any]]:
                 "file": str(utterance.audio),
                 "start": round(utterance.start / utterance.sample_rate, 6),
                 "end": round((utterance.start + utterance.num_samples) / utterance.sample_rate, 6),
-                "label": one.predicted if one else None,
-                "probability": max(one.probabilities.values()) if one else None,
+                "label": (one.predicted or None) if one else None,
+                "probability": max(one.probabilities.values()) if one and one.probabilities else None,
                 "probabilities": dict(one.probabilities) if one else {},
                 "abstained": False,
                 "reason": result.failed.get(utterance.id, ""),
                 "quality": None,
                 "enhanced": enhanced.get(utterance.id),
+                **({"attributes": dict(one.attributes)} if one and one.attributes else {}),
             }
         )
     blank = dict.fromkeys(answers[0] if answers else ("file", "label", "reason"))
@@ -48,6 +49,32 @@ def _answers(inputs: "Inputs", result: "PredictResult") -> list[dict[str, Any]]:
         for path, error in inputs.bad.items()
     ]
     return answers + bad
+
+
+def _show_predictions(result: "PredictResult") -> None:
+    """The first predictions as a table; under ratings, what must be known of the data that they come from."""
+    shown = result.predictions[:_ROWS_SHOWN]
+    if not shown:
+        return
+    attributes = list(shown[0].attributes)
+    heads, rows = ["id", *attributes], [[one.id, *(f"{v:.2f}" for v in one.attributes.values())] for one in shown]
+    if shown[0].probabilities:
+        heads += ["label", "probability"]
+        rows = [
+            [*row, one.predicted, f"{max(one.probabilities.values()):.2f}"]
+            for row, one in zip(rows, shown, strict=True)
+        ]
+    more = len(result.predictions) - len(rows)
+    print_table(heads, rows, caption=f"and {more} more" if more else "")
+    for note in result.notes if attributes else ():
+        typer.echo(f"note: {note}", err=True)
+
+
+def _next_command(result: "PredictResult", run: Path, *, enhance: bool) -> str:
+    if enhance:
+        return f"merit evaluate {run / 'enhanced'} --reference CLEAN"
+    rates = any(one.attributes for one in result.predictions)
+    return f"merit evaluate {run} --metrics ccc,rmse" if rates else "merit predict FILES --enhance"
 
 
 def predict(
@@ -71,7 +98,7 @@ def predict(
     device: options.Device = "cpu",
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
-    """Emotion, and enhanced audio, of files by a trained model.
+    """Emotion or its attributes, and enhanced audio, of files by a trained model.
 
     Example: merit predict call.wav --model runs/train/sparse-merit-0123abcd --enhance
     """
@@ -99,20 +126,12 @@ def predict(
     if as_json:
         print_json(_answers(inputs, result))
     else:
-        rows = [
-            [one.id, one.predicted, f"{max(one.probabilities.values()):.2f}"]
-            for one in result.predictions[:_ROWS_SHOWN]
-        ]
-        if rows:
-            more = len(result.predictions) - len(rows)
-            print_table(["id", "label", "probability"], rows, caption=f"and {more} more" if more else "")
+        _show_predictions(result)
         for item, reason in result.failed.items():
             typer.echo(f"merit: {item}: {reason}", err=True)
         print_outcome(
             where=output if is_file and output is not None else run.path,
-            next_command=f"merit evaluate {run.path / 'enhanced'} --reference CLEAN"
-            if enhance
-            else "merit predict FILES --enhance",
+            next_command=_next_command(result, run.path, enhance=enhance),
             nothing_to_do=run.state == "done",
         )
     exit_for(failed=len(result.failed), skipped=0, ledger=run.path / LEDGER_NAME)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
-from merit_cli.data.dataset import SpeechDataset
+from merit_cli.data.dataset import Scale, SpeechDataset
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.mixture import mix_planned
@@ -43,6 +43,7 @@ class FreshMixtures(SpeechDataset):
         classes: Emotion labels in the order of their class indices.
         normalisation: Scale of the model.
         max_duration: Only the first seconds of an utterance are used.
+        attribute_scale: Lowest and highest rating; None gives items without attributes.
     """
 
     def __init__(
@@ -53,8 +54,15 @@ class FreshMixtures(SpeechDataset):
         classes: Sequence[str],
         normalisation: Normalisation,
         max_duration: Seconds,
+        attribute_scale: Scale | None = None,
     ) -> None:
-        super().__init__(utterances, classes=classes, normalisation=normalisation, max_duration=max_duration)
+        super().__init__(
+            utterances,
+            classes=classes,
+            normalisation=normalisation,
+            max_duration=max_duration,
+            attribute_scale=attribute_scale,
+        )
         self.sources = sources
         self.planned: dict[str, PlannedMixture] = {}
 

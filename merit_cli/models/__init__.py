@@ -9,6 +9,7 @@ MODELS = Registry(
         "sparse-merit": "merit_cli.models.sparse_merit:SparseMeritConfig",
         "se": "merit_cli.models.naive_multitask:EnhancementConfig",
         "ser": "merit_cli.models.naive_multitask:EmotionConfig",
+        "ser-attributes": "merit_cli.models.naive_multitask:AttributesConfig",
         "bsse-se": "merit_cli.models.naive_multitask:BsseSeConfig",
         "wave-u-net": "merit_cli.models.wave_u_net:WaveUNetConfig",
         "manner": "merit_cli.models.manner:MannerConfig",

@@ -10,10 +10,17 @@ from torch import Tensor, nn
 
 from merit_cli.carriers import EncoderShape, MultiTaskOutput
 from merit_cli.models.experts import Expert
-from merit_cli.models.heads import EmotionHead, MaskHead
+from merit_cli.models.heads import AttributeHead, EmotionHead, MaskHead
 from merit_cli.models.layer_fusion import WeightedLayerSum
 from merit_cli.models.masks import encoder_frames, frame_mask
-from merit_cli.models.sizes import BranchSizes, build_emotion_head, build_mask_head, build_trunk, shape_after
+from merit_cli.models.sizes import (
+    BranchSizes,
+    build_attribute_head,
+    build_emotion_head,
+    build_mask_head,
+    build_trunk,
+    shape_after,
+)
 from merit_cli.models.trunk import SharedTrunk
 
 
@@ -48,6 +55,18 @@ class EmotionBranch(TaskFrames):
         return self.head(self.frames(layers_BLTD), valid_BT)  # type: ignore[no-any-return]
 
 
+class AttributeBranch(TaskFrames):
+    """A task's frames and the head of arousal, valence and dominance."""
+
+    def __init__(self, shape: EncoderShape, head: AttributeHead, *, mlp_hidden: int | None) -> None:
+        super().__init__(shape, mlp_hidden=mlp_hidden)
+        self.head = head
+
+    def forward(self, layers_BLTD: Tensor, valid_BT: Tensor) -> Tensor:
+        """Ratings (B, A) on the scale 0 to 1."""
+        return self.head(self.frames(layers_BLTD), valid_BT)  # type: ignore[no-any-return]
+
+
 class EnhancementBranch(TaskFrames):
     """A task's frames and the mask head."""
 
@@ -68,6 +87,7 @@ class BranchedModel(nn.Module):
         trunk: Shared by the branches, or None.
         enhancement: Branch that enhances.
         emotion: Branch that classifies.
+        attributes: Branch that rates.
     """
 
     def __init__(
@@ -77,23 +97,32 @@ class BranchedModel(nn.Module):
         trunk: SharedTrunk | None = None,
         enhancement: EnhancementBranch | None = None,
         emotion: EmotionBranch | None = None,
+        attributes: AttributeBranch | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.trunk = trunk
         self.enhancement = enhancement
         self.emotion = emotion
+        self.attributes = attributes
 
     def forward(self, features_BLTD: Tensor, noisy_BN: Tensor, lengths_B: Tensor) -> MultiTaskOutput:
         """Outputs for encoder features and the noisy waveforms in normalised scale."""
         valid_BT = frame_mask(encoder_frames(self.encoder, lengths_B), features_BLTD.shape[2])
         layers_BLTD = features_BLTD if self.trunk is None else self.trunk(features_BLTD, valid_BT)
-        wave_BN, log1p_BTF, logits_BC = None, None, None
+        wave_BN, log1p_BTF, logits_BC, attributes_BA = None, None, None, None
         if self.enhancement is not None:
             wave_BN, log1p_BTF = self.enhancement(layers_BLTD, noisy_BN, lengths_B)
         if self.emotion is not None:
             logits_BC = self.emotion(layers_BLTD, valid_BT)
-        return MultiTaskOutput(enhanced_BN=wave_BN, enhanced_log1p_BTF=log1p_BTF, emotion_logits_BC=logits_BC)
+        if self.attributes is not None:
+            attributes_BA = self.attributes(layers_BLTD, valid_BT)
+        return MultiTaskOutput(
+            enhanced_BN=wave_BN,
+            enhanced_log1p_BTF=log1p_BTF,
+            emotion_logits_BC=logits_BC,
+            attributes_BA=attributes_BA,
+        )
 
 
 def _build(
@@ -106,12 +135,14 @@ def _build(
 ) -> BranchedModel:
     trunk = build_trunk(sizes, encoder)
     seen = shape_after(trunk, encoder)
-    enhancement = emotion = None
+    enhancement = emotion = attributes = None
     if "enhancement" in tasks:
         enhancement = EnhancementBranch(seen, build_mask_head(sizes, seen.dim, encoder), mlp_hidden=mlp_hidden)
     if "emotion" in tasks:
         emotion = EmotionBranch(seen, build_emotion_head(sizes, seen.dim, num_classes), mlp_hidden=mlp_hidden)
-    return BranchedModel(encoder, trunk=trunk, enhancement=enhancement, emotion=emotion)
+    if "attributes" in tasks:
+        attributes = AttributeBranch(seen, build_attribute_head(sizes, seen.dim), mlp_hidden=mlp_hidden)
+    return BranchedModel(encoder, trunk=trunk, enhancement=enhancement, emotion=emotion, attributes=attributes)
 
 
 class TaskMlpSizes(BranchSizes):
@@ -171,4 +202,15 @@ class EmotionConfig(TaskMlpSizes):
 
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features."""
+        return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)
+
+
+class AttributesConfig(TaskMlpSizes):
+    """Arousal, valence and dominance alone."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("attributes",)
+    name: Literal["ser-attributes"] = "ser-attributes"
+
+    def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
+        """The model for an encoder's features; ``num_classes`` has no effect."""
         return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)

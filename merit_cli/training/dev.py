@@ -3,6 +3,7 @@
 Shape suffixes: B batch, N samples, C classes.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from merit_cli.carriers import NO_LABEL, MultiTaskOutput, SpeechBatch
+from merit_cli.carriers import ATTRIBUTES, NO_LABEL, MultiTaskOutput, SpeechBatch
 from merit_cli.errors import BadData
+from merit_cli.losses.attributes import AttributeSums, add_attribute_sums, attribute_sums, concordance
 from merit_cli.losses.objective import ObjectiveConfig, ObjectiveSums, add_objective_sums, batch_sums, loss_terms
 
 FloatArray = npt.NDArray[np.floating]
@@ -42,6 +44,7 @@ class DevRecord:
     predicted: list[int] = field(default_factory=list)
     enhancement: list[float] = field(default_factory=list)
     sums: list[ObjectiveSums] = field(default_factory=list)
+    moments: list[AttributeSums] = field(default_factory=list)
 
     def add(
         self,
@@ -58,6 +61,11 @@ class DevRecord:
             has_label_B = batch.emotion_B != NO_LABEL
             self.truth += batch.emotion_B[has_label_B].tolist()
             self.predicted += output.emotion_logits_BC.argmax(dim=1)[has_label_B].tolist()
+        if output.attributes_BA is not None and batch.attributes_BA is not None:
+            written_BA = output.attributes_BA.clamp(
+                0.0, 1.0
+            )  # as a prediction is, so that what is chosen is what is read
+            self.moments.append(AttributeSums(*(one.cpu() for one in attribute_sums(written_BA, batch.attributes_BA))))
         if output.enhanced_BN is not None and batch.clean_BN is not None:
             lengths = batch.lengths_B.tolist()
             for clean_N, enhanced_N, length in zip(
@@ -77,6 +85,7 @@ class DevRecord:
             whole.predicted += one.predicted
             whole.enhancement += one.enhancement
             whole.sums += one.sums
+            whole.moments += one.moments
         return whole
 
     def scores(self, metrics: DevMetrics) -> dict[str, float]:
@@ -86,7 +95,16 @@ class DevRecord:
             scores[metrics.emotion_name] = metrics.emotion(self.truth, self.predicted)
         if self.enhancement:
             scores[metrics.enhancement_name] = float(np.mean(self.enhancement))
-        return scores
+        return scores | self._concordance()
+
+    def _concordance(self) -> dict[str, float]:
+        """``ccc``, the mean over the rated attributes, and that of each; empty where nothing was rated."""
+        if not self.moments:
+            return {}
+        moments = add_attribute_sums(*self.moments)
+        found = zip(ATTRIBUTES, moments.count_A.tolist(), concordance(moments).tolist(), strict=True)
+        scores = {f"ccc_{name}": value for name, count, value in found if count > 0}
+        return {"ccc": math.fsum(scores.values()) / len(scores), **scores} if scores else {}
 
     def loss(self, objective: ObjectiveConfig) -> float:
         """The objective over the whole dev set."""

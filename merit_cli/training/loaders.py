@@ -11,7 +11,7 @@ from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.carriers import SpeechBatch
 from merit_cli.data.class_balance import Balance
 from merit_cli.data.collate import EffectiveBatch, EffectiveCollate, collate
-from merit_cli.data.dataset import SpeechDataset
+from merit_cli.data.dataset import Scale, SpeechDataset
 from merit_cli.data.feature_cache import FeatureCache
 from merit_cli.data.fresh_mixtures import FreshMixtures, MixSources
 from merit_cli.data.sampler import LengthBucketSampler
@@ -43,6 +43,7 @@ def make_loaders(
     num_workers: int,
     sources: MixSources | None = None,
     balance: Balance = "none",
+    attribute_scale: Scale | None = None,
 ) -> Loaders:
     """Loaders for a run.
 
@@ -60,11 +61,17 @@ def make_loaders(
         num_workers: Loader processes.
         sources: What to draw fresh mixtures of the train split from; None trains on those that were rendered.
         balance: How often each class stands in an epoch of the train split.
+        attribute_scale: Lowest and highest rating of arousal, valence and dominance; None leaves them out.
     """
 
     def dataset(utterances: Sequence[Utterance]) -> SpeechDataset:
         return SpeechDataset(
-            utterances, classes=classes, normalisation=normalisation, max_duration=max_duration, cache=cache
+            utterances,
+            classes=classes,
+            normalisation=normalisation,
+            max_duration=max_duration,
+            cache=cache,
+            attribute_scale=attribute_scale,
         )
 
     def sampler(items: SpeechDataset) -> LengthBucketSampler:
@@ -81,7 +88,12 @@ def make_loaders(
     train_set, dev_set = dataset(train), dataset(dev)
     if sources is not None:
         train_set = FreshMixtures(
-            train, sources=sources, classes=classes, normalisation=normalisation, max_duration=max_duration
+            train,
+            sources=sources,
+            classes=classes,
+            normalisation=normalisation,
+            max_duration=max_duration,
+            attribute_scale=attribute_scale,
         )
     batches = sampler(train_set)
     if overfit_batches:

@@ -44,7 +44,7 @@ def best_epochs(history: Sequence[EpochScore], count: int) -> list[BestEpoch]:
     [1, 2]
     """
     assert history, "no epoch was scored"
-    names = sorted(history[0].metrics)
+    names = sorted(_deciding(history[0].metrics))
     scores = [0.0] * len(history)
     for name in names:
         for index, z in enumerate(_z_scores([entry.metrics[name] for entry in history])):
@@ -67,6 +67,11 @@ def is_over(history: Sequence[EpochScore], patience: int | None) -> bool:
     return patience is not None and history[-1].epoch - best_epoch(history).epoch >= patience
 
 
+def _deciding(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that choose: not those of single attributes, whose mean ``ccc`` does."""
+    return {name: value for name, value in metrics.items() if not name.startswith("ccc_")}
+
+
 def _z_scores(values: Sequence[float]) -> list[float]:
     mean = math.fsum(values) / len(values)
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
@@ -75,6 +80,6 @@ def _z_scores(values: Sequence[float]) -> list[float]:
 
 def _beats(other: EpochScore, entry: EpochScore) -> bool:
     """Whether ``other`` is nowhere worse, and better somewhere or earlier."""
-    differences = [other.metrics[name] - value for name, value in entry.metrics.items()]
+    differences = [other.metrics[name] - value for name, value in _deciding(entry.metrics).items()]
     nowhere_worse = all(difference >= 0.0 for difference in differences)
     return nowhere_worse and (any(d > 0.0 for d in differences) or other.epoch < entry.epoch)

@@ -1,7 +1,7 @@
 """``merit predict``: a trained model over utterances, their emotion and their enhanced audio."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 from merit_cli.backbones.model_folder import WEIGHTS_NAME, find_model_folder, load_model
 from merit_cli.backbones.normalisation import FloatArray
 from merit_cli.backbones.routed_answer import summarise_routing
-from merit_cli.backbones.trained_model import Task, TrainedModel
-from merit_cli.data.dataset import EMOTION
+from merit_cli.backbones.trained_model import Answer, Task, TrainedModel
+from merit_cli.carriers import ATTRIBUTES
+from merit_cli.data.dataset import EMOTION, unscaled
 from merit_cli.errors import BadData, MeritError, Unavailable, UsageError
 from merit_cli.io.audio_file import PCM16_FULL_SCALE, read_audio, resample, write_audio
 from merit_cli.io.hashing import sha256_of_file
@@ -33,7 +34,7 @@ class PredictResult:
     """What a model said of many utterances.
 
     Args:
-        predictions: In the order of the utterances; empty for a model without emotion.
+        predictions: In the order of the utterances; empty for a model that only enhances.
         enhanced: Manifest lines of the enhanced audio; empty where none was asked for.
         notes: What every report must repeat of the model's data, and a count of what failed.
         failed: Id of each utterance that could not be used, to the reason.
@@ -76,7 +77,7 @@ def predict_run(
         output: Gets ``predictions.jsonl``, ``routing.jsonl`` of a routed model, ``enhanced/`` with
             ``manifest.jsonl``, and ``ledger.jsonl``.
         machine: Device, workers, progress.
-        tasks: ``emotion`` and ``enhancement``; None asks for all that the model has.
+        tasks: ``emotion``, ``attributes`` and ``enhancement``; None asks for all that the model has.
 
     Raises:
         NoInput: There is no model.
@@ -123,8 +124,8 @@ def predict_utterance(job: PredictJob) -> dict[str, Any]:
     if answer.routing:
         routed = summarise_routing(source.id, answer.routing, frames_per_second=model.frames_per_second)
         done["routing"] = routed.to_line()
-    if "emotion" in job.tasks and answer.probability_C is not None:
-        done["prediction"] = asdict(_prediction(source, model.labels, answer.probability_C.tolist()))
+    if {"emotion", "attributes"} & set(job.tasks):
+        done["prediction"] = _prediction(source, model, answer).to_line()
     if "enhancement" in job.tasks and answer.enhanced_N is not None:
         path = job.output / "enhanced" / f"{source.id}.flac"
         enhanced_N = _fitted(resample(answer.enhanced_N, model.sample_rate, audio.sample_rate), audio.samples.size)
@@ -149,15 +150,21 @@ def _checked_tasks(model: TrainedModel, tasks: Sequence[Task] | None, place: Pat
     return wanted
 
 
-def _prediction(source: Utterance, labels: Sequence[str], probabilities: Sequence[float]) -> Prediction:
-    best = max(range(len(labels)), key=lambda index: probabilities[index])
+def _prediction(source: Utterance, model: TrainedModel, answer: Answer) -> Prediction:
+    """The answer by label and attribute, ratings in the scale of the training data."""
     label = source.labels.get(EMOTION)
+    probabilities, attributes = {}, {}
+    if answer.probability_C is not None:
+        probabilities = dict(zip(model.labels, answer.probability_C.tolist(), strict=True))
+    if answer.attributes_A is not None and model.attribute_scale is not None:
+        attributes = dict(zip(ATTRIBUTES, unscaled(answer.attributes_A, model.attribute_scale).tolist(), strict=True))
     return Prediction(
         id=source.id,
         split=source.split,
         label=None if label is None else str(label),
-        predicted=labels[best],
-        probabilities={name: round(value, 6) for name, value in zip(labels, probabilities, strict=True)},
+        predicted=max(probabilities, key=lambda name: probabilities[name]) if probabilities else "",
+        probabilities={name: round(value, 6) for name, value in probabilities.items()},
+        attributes={name: round(value, 6) for name, value in attributes.items()},
     )
 
 
@@ -213,7 +220,9 @@ def predict_files(
     """
     folder = find_model_folder(model_run)
     model = loaded_model(folder, machine.device)
-    asked: list[Task] = ["emotion"] if "emotion" in model.tasks or not enhance else []
+    asked: list[Task] = [task for task in model.tasks if task != "enhancement"]
+    if not asked and not enhance:
+        asked = ["emotion"]  # refused below, naming what the model has
     if enhance:
         asked.append("enhancement")
     tasks = _checked_tasks(model, asked, model_run)

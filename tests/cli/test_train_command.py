@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,33 @@ def test_predictions_go_to_a_file_of_that_name(merit: Any, corpus: Path, tmp_pat
     assert str(target) in out
     assert set(json.loads(target.read_text(encoding="utf-8"))) == {"id", "split", "label", "predicted", "probabilities"}
     assert merit(*arguments)[0] == 2
+
+
+def test_ratings_are_printed_in_the_scale_of_the_card(merit: Any, corpus: Path, tmp_path: Path) -> None:
+    from merit_cli.manifests.read_write import Card, read_manifest, write_card, write_manifest
+
+    rated = tmp_path / "rated"
+    rated.mkdir()
+    ratings = ({"arousal": 1.5, "valence": 3.0, "dominance": 2.0}, {"arousal": 4.5, "valence": 2.0, "dominance": 5.0})
+    lines = [
+        replace(one, labels=dict(ratings[n % 4 < 2])) for n, one in enumerate(read_manifest(corpus / "manifest.jsonl"))
+    ]
+    write_manifest(rated / "manifest.jsonl", lines)
+    write_card(rated, Card(name="bursts", notes=("Rated by rule.",), attribute_scale=(1.0, 5.0)))
+    run, small = tmp_path / "run", ["--set", "model.trunk_width=16", "--set", "epochs=1", "-j", "1"]
+    code, out, err = merit("train", rated, "--model", "ser-attributes", *small, "-o", run, "--json")
+    assert code == 0, err
+    assert set(json.loads(out)["metrics"]) == {"ccc", "ccc_arousal", "ccc_valence", "ccc_dominance"}
+
+    arguments = ["predict", corpus / "noisy0.wav", "--model", run, "--runs-dir", tmp_path / "runs"]
+    code, out, err = merit(*arguments, "--json")
+    answer = json.loads(out)[0]
+    assert (code, answer["label"], answer["probabilities"]) == (0, None, {}), err
+    assert set(answer["attributes"]) == {"arousal", "valence", "dominance"}
+    assert all(1.0 <= value <= 5.0 for value in answer["attributes"].values())
+    code, out, err = merit(*arguments)
+    assert f"{answer['attributes']['valence']:.2f}" in out
+    assert "Rated by rule." in err
 
 
 @pytest.mark.parametrize(

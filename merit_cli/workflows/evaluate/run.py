@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from merit_cli.backbones.model_folder import read_tasks
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import resolved
 from merit_cli.errors import MeritError, UsageError
@@ -28,6 +29,9 @@ from merit_cli.workflows.evaluate.items import write_items
 from merit_cli.workflows.evaluate.report import build_report
 from merit_cli.workflows.evaluate.scores import NOISY, SCORES_NAME, Pairs, ScoreBook, score_all
 from merit_cli.workflows.evaluate.summary import EvaluateSummary, summarise
+
+ATTRIBUTE_METRICS = ("ccc", "rmse")
+"""Scored beside the recipe's own where attributes are predicted and no metric was asked for."""
 
 
 class EvaluateRecipe(FrozenConfig):
@@ -89,10 +93,13 @@ def plan_evaluation(recipe: EvaluateRecipe, material: Material) -> Plan:
         UsageError: None of the metrics applies, or one is unknown.
     """
     rate = _sample_rate(material)
-    specs = [load_metric(name, sample_rate=rate, place="--metrics") for name in recipe.metrics]
+    kinds = _answered_kinds(material)
+    names = recipe.metrics
+    if "attribute" in kinds and "metrics" not in recipe.model_fields_set:
+        names += ATTRIBUTE_METRICS
+    specs = [load_metric(name, sample_rate=rate, place="--metrics") for name in names]
     has_clean = any(one.clean for one in material.utterances)
     signal = tuple(spec for spec in specs if spec.kind == "signal" and (has_clean or _hears_alone(spec, material)))
-    kinds = _answered_kinds(material)
     labels = tuple(spec for spec in specs if spec.kind in kinds - {"attribute"})
     attributes = tuple(spec for spec in specs if spec.kind in kinds & {"attribute"})
     left_out = [spec.name for spec in specs if spec not in (*signal, *labels, *attributes)]
@@ -114,7 +121,7 @@ def _hears_alone(spec: MetricSpec, material: Material) -> bool:
 def _answered_kinds(material: Material) -> set[Kind]:
     """Kinds of metric that the material's predictions, or its model, can be scored by."""
     if material.predictions is None:
-        return {"classification", "probability"} if material.model_run else set()
+        return _kinds_of_model(material.model_run) if material.model_run else set()
     said = material.predictions.values()
     kinds: set[Kind] = {"classification"} if any(one.predicted for one in said) else set()
     if any(one.probabilities for one in said):
@@ -124,6 +131,15 @@ def _answered_kinds(material: Material) -> set[Kind]:
     key = label_key(material.utterances)
     labels = {one.label for one in said} | {one.labels.get(key) for one in material.utterances}
     return kinds | {"respiratory"} if NORMAL in labels else kinds
+
+
+def _kinds_of_model(model_run: Path) -> set[Kind]:
+    """Kinds of metric that a model's answers can be scored by, from its recipe alone."""
+    found: set[Kind] = set()
+    tasks = read_tasks(model_run)
+    if "emotion" in tasks:
+        found |= {"classification", "probability"}
+    return found | {"attribute"} if "attributes" in tasks else found
 
 
 def run_evaluate(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, export_model
+from merit_cli.backbones.model_folder import MODEL_FOLDER, Parts, export_model, tasks_of
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.errors import NoInput
@@ -20,6 +20,7 @@ from merit_cli.training.candidates import mean_weights
 from merit_cli.training.routing_checks import collapse_notes
 from merit_cli.training.selection import BestEpoch
 from merit_cli.workflows.train.inputs import TrainingData
+from merit_cli.workflows.train.ratings import rating_notes
 from merit_cli.workflows.train.recipe import TrainRecipe
 
 INPUTS_NAME = "inputs.json"
@@ -81,6 +82,8 @@ def finish_run(
     """Export the best epoch's model and mark the run finished."""
     weights = mean_weights(run.path, chosen.epochs)
     notes = routing_notes(run.path / "metrics.jsonl", parts.model) + limit_notes(material)
+    if "attributes" in tasks_of(recipe.model):
+        notes += rating_notes(material, items_per_step=recipe.batch_size * recipe.accumulation)
     modules = parts.modules()
     export_model(
         run.path / MODEL_FOLDER,

@@ -41,6 +41,7 @@ from merit_cli.workflows.train.inputs import (
 )
 from merit_cli.workflows.train.need import recipe_need
 from merit_cli.workflows.train.outcome import INPUTS_NAME, Chosen, TrainSummary, data_path, finish_run
+from merit_cli.workflows.train.ratings import check_ratings
 from merit_cli.workflows.train.recipe import TrainRecipe
 from merit_cli.workflows.train.start import find_start, load_start
 
@@ -120,6 +121,8 @@ def _run(
     ).limited(recipe.limit, seed=recipe.seed)
     if recipe.objective.emotion_loss.soft_labels:
         check_soft_labels(material)
+    if "attributes" in tasks:
+        check_ratings(material)
     check_device(machine.device)
     start = find_start(recipe.init_from)
     run = on_first(
@@ -244,6 +247,7 @@ def _loaders(
         num_workers=0 if machine.device == "cpu" else min(machine.workers, 8),
         sources=read_mix_sources(material.manifest) if recipe.data.mixtures == "fresh" else None,
         balance=recipe.data.balance,
+        attribute_scale=material.card.attribute_scale if "attributes" in tasks_of(recipe.model) else None,
     )
 
 

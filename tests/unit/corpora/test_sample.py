@@ -1,4 +1,5 @@
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,16 @@ from merit_cli.corpora import CORPORA
 from merit_cli.corpora.prepared import PreparedCorpus
 from merit_cli.corpora.sample import (
     HEADROOM_DB,
+    LEVEL_SPREAD_DB,
+    PITCH_SPREAD,
+    RATE_SPREAD,
+    RATING_SCALE,
     SAMPLE_FOLDER,
     STYLES,
     Style,
     prepare_sample,
     prepare_sample_noise,
+    ratings_of,
     render_style,
     style_of,
 )
@@ -182,6 +188,31 @@ def test_an_utterances_own_deviation_is_fixed_and_stays_near_the_rule() -> None:
     rule = STYLES["style-lively"]
     assert all(abs(style.semitones - rule.semitones) <= 0.5 for style in styles)
     assert all(abs(style.rate / rule.rate - 1.0) <= 0.051 for style in styles)
+
+
+def test_ratings_follow_the_rule_within_the_scale_that_the_card_names(prepared: PreparedCorpus) -> None:
+    assert prepared.card.attribute_scale == RATING_SCALE
+    assert any("Ratings of arousal" in note and "rule" in note for note in prepared.card.notes)
+    for name in ("arousal", "valence", "dominance"):
+        rated = [float(one.labels[name]) for one in prepared.utterances]
+        assert all(RATING_SCALE[0] <= value <= RATING_SCALE[1] for value in rated)
+        lively, subdued = (
+            [v for v, u in zip(rated, prepared.utterances, strict=True) if u.labels["emotion"] == style]
+            for style in ("style-lively", "style-subdued")
+        )
+        assert min(lively) > 4.0 > max(subdued)
+
+
+def test_ratings_of_the_most_extreme_deviations_stay_within_the_scale() -> None:
+    rules = [STYLES[f"style-{name}"] for name in ("lively", "subdued")]
+    for rule, sign in zip(rules, (1.0, -1.0), strict=True):
+        extreme = replace(
+            rule,
+            semitones=rule.semitones + sign * PITCH_SPREAD,
+            rate=rule.rate * (1.0 + sign * RATE_SPREAD),
+            level_db=rule.level_db + sign * LEVEL_SPREAD_DB,
+        )
+        assert all(RATING_SCALE[0] < value < RATING_SCALE[1] for value in ratings_of(extreme).values())
 
 
 def test_card_says_that_labels_are_made_by_rule(prepared: PreparedCorpus) -> None:

@@ -39,6 +39,9 @@ SPARSE: list[dict[str, Any]] = [
 ]
 
 
+RATINGS = torch.tensor([[0.1, 0.5, 0.9], [0.4, 0.2, 0.3], [0.8, 0.9, 0.2]])
+
+
 def waves(seed: int) -> torch.Tensor:
     noise = torch.randn(3, 6400, generator=torch.Generator().manual_seed(seed))
     return noise * (torch.arange(6400) < LENGTHS.unsqueeze(1))
@@ -60,7 +63,9 @@ class Trainer:
         features = self.parts.backbone(waves(0), LENGTHS)
         output = self.model(features, waves(0), LENGTHS)
         emotion = torch.tensor([0, 1, 2])
-        sums = objective_sums(output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=emotion, terms=TERMS)
+        sums = objective_sums(
+            output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=emotion, terms=TERMS, attributes_BA=RATINGS
+        )
         loss_terms(sums, self.objective).total.backward()
         self.optimiser.step()
         return output
