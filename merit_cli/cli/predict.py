@@ -70,6 +70,28 @@ def _show_predictions(result: "PredictResult") -> None:
         typer.echo(f"note: {note}", err=True)
 
 
+def _check_answers(model: Path) -> None:
+    """Refuse a model whose answers have no place in the challenge's format."""
+    from merit_cli.backbones.model_folder import find_model_folder, read_labels, read_tasks
+    from merit_cli.corpora.msp_challenge import check_answers
+    from merit_cli.manifests.read_write import MANIFEST_NAME, read_card
+
+    folder = find_model_folder(model)
+    card = read_card(folder / MANIFEST_NAME)
+    check_answers(read_labels(folder), card.attribute_scale if card and "attributes" in read_tasks(model) else None)
+
+
+def _write_challenge(path: Path, inputs: "Inputs", result: "PredictResult") -> None:
+    """All predictions in the challenge's format; refused where a file was asked for that has none."""
+    from merit_cli.corpora.msp_challenge import write_challenge
+    from merit_cli.errors import CheckFailed
+
+    if inputs.bad:
+        name, reason = next(iter(inputs.bad.items()))
+        raise CheckFailed(f"a file cannot be used, and the challenge wants every file: {reason}", place=str(name))
+    write_challenge(path, inputs.utterances, result.predictions)
+
+
 def _next_command(result: "PredictResult", run: Path, *, enhance: bool) -> str:
     if enhance:
         return f"merit evaluate {run / 'enhanced'} --reference CLEAN"
@@ -88,7 +110,8 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="Output folder, or a .jsonl file for the predictions alone. Default: runs/predict/<model>-<hash>.",
+            help="Output folder; or a .jsonl file for the predictions alone; or a .csv file in the format of the "
+            "MSP-Podcast challenges, checked. Default: runs/predict/<model>-<hash>.",
         ),
     ] = None,
     overwrite: options.Overwrite = False,
@@ -115,14 +138,19 @@ def predict(
         retry_failed=retry_failed,
         quiet=as_json,
     )
-    is_file = output is not None and output.suffix == ".jsonl"
+    is_file = output is not None and output.suffix in (".jsonl", ".csv")
     if is_file and output is not None and output.exists() and not overwrite:
         raise UsageError("the output file exists", place=str(output), hint="choose another, or pass --overwrite")
     inputs = read_inputs(files, name="audio")
     chosen = model or newest_run(runs_dir, "train")
+    if is_file and output is not None and output.suffix == ".csv":
+        _check_answers(chosen)
     run, result = predict_files(chosen, inputs, output=None if is_file else output, machine=machine, enhance=enhance)
     if is_file and output is not None:
-        write_predictions(output, result.predictions)
+        if output.suffix == ".csv":
+            _write_challenge(output, inputs, result)
+        else:
+            write_predictions(output, result.predictions)
     if as_json:
         print_json(_answers(inputs, result))
     else:

@@ -133,7 +133,7 @@ def test_ratings_are_printed_in_the_scale_of_the_card(merit: Any, corpus: Path, 
         replace(one, labels=dict(ratings[n % 4 < 2])) for n, one in enumerate(read_manifest(corpus / "manifest.jsonl"))
     ]
     write_manifest(rated / "manifest.jsonl", lines)
-    write_card(rated, Card(name="bursts", notes=("Rated by rule.",), attribute_scale=(1.0, 5.0)))
+    write_card(rated, Card(name="bursts", notes=("Rated by rule.",), attribute_scale=(1.0, 7.0)))
     run, small = tmp_path / "run", ["--set", "model.trunk_width=16", "--set", "epochs=1", "-j", "1"]
     code, out, err = merit("train", rated, "--model", "ser-attributes", *small, "-o", run, "--json")
     assert code == 0, err
@@ -144,10 +144,27 @@ def test_ratings_are_printed_in_the_scale_of_the_card(merit: Any, corpus: Path, 
     answer = json.loads(out)[0]
     assert (code, answer["label"], answer["probabilities"]) == (0, None, {}), err
     assert set(answer["attributes"]) == {"arousal", "valence", "dominance"}
-    assert all(1.0 <= value <= 5.0 for value in answer["attributes"].values())
+    assert all(1.0 <= value <= 7.0 for value in answer["attributes"].values())
     code, out, err = merit(*arguments)
     assert f"{answer['attributes']['valence']:.2f}" in out
     assert "Rated by rule." in err
+    code, out, err = merit(*arguments, "-o", tmp_path / "said.csv")
+    assert code == 0, err
+    head, row = (tmp_path / "said.csv").read_text(encoding="utf-8").splitlines()
+    assert head == "FileName,EmoAct,EmoVal,EmoDom"
+    assert row.startswith(f"noisy0.wav,{answer['attributes']['arousal']:.6f},")
+
+
+def test_labels_without_a_letter_are_no_answers_to_a_challenge(merit: Any, corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    merit("train", corpus, *SMALL, "-o", run, "--json")
+    out_file = tmp_path / "said.csv"
+    arguments = ["predict", corpus / "noisy0.wav", "--model", run, "--runs-dir", tmp_path / "runs", "-o", out_file]
+    code, _, err = merit(*arguments)
+    assert code == 2
+    assert "no letter for" in err
+    assert not out_file.exists()
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
