@@ -137,11 +137,12 @@ def ratings_of(style: Style) -> dict[str, float]:
     >>> ratings_of(STYLES["style-lively"])
     {'arousal': 6.4, 'valence': 5.88, 'dominance': 5.75}
     """
-    return {
+    ratings = {
         "arousal": round(4.0 + 0.4 * style.semitones + 4.0 * (style.rate - 1.0), 3),
         "valence": round(4.0 + 1.5 * math.log2(style.pitch_range) + 0.2 * style.semitones, 2),
         "dominance": round(4.0 + 0.5 * style.tilt + 0.25 * style.level_db, 3),
     }
+    return {name: float(value) for name, value in ratings.items()}
 
 
 def render_style(
