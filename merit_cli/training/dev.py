@@ -62,9 +62,8 @@ class DevRecord:
             self.truth += batch.emotion_B[has_label_B].tolist()
             self.predicted += output.emotion_logits_BC.argmax(dim=1)[has_label_B].tolist()
         if output.attributes_BA is not None and batch.attributes_BA is not None:
-            written_BA = output.attributes_BA.clamp(
-                0.0, 1.0
-            )  # as a prediction is, so that what is chosen is what is read
+            # as a prediction is clipped, so that what is chosen is what is read
+            written_BA = output.attributes_BA.clamp(0.0, 1.0)
             self.moments.append(AttributeSums(*(one.cpu() for one in attribute_sums(written_BA, batch.attributes_BA))))
         if output.enhanced_BN is not None and batch.clean_BN is not None:
             lengths = batch.lengths_B.tolist()
