@@ -92,10 +92,13 @@ def load_model(run: Path, *, device: str = "cpu") -> BreathModel:
     """
     folder = run / MODEL_FOLDER if (run / MODEL_FOLDER).is_dir() else run
     if not (folder / _CARD).exists():
+        inside = sorted(path.parents[1] for path in run.glob(f"*/{MODEL_FOLDER}/{_CARD}"))
         raise NoInput(
             "no breath model is in this folder",
             place=str(run),
-            hint="train one: merit classify-breath, without arguments",
+            hint=f"take one of the seeds in it: --model {inside[0]}"
+            if inside
+            else "train one: merit classify-breath, without arguments",
         )
     try:
         card = BreathModelCard.model_validate(read_yaml(folder / _CARD))

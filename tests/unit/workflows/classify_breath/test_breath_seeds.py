@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from merit_cli.config.load import load_recipe
-from merit_cli.errors import BadData, UsageError
+from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.jsonl import write_lines
 from merit_cli.metrics.confusion import cluster_confusions
 from merit_cli.metrics.respiratory import icbhi_score
@@ -17,6 +17,7 @@ from merit_cli.metrics.seeds import seed_interval
 from merit_cli.metrics.statistics import units_of
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus
+from merit_cli.workflows.classify_breath.model_folder import load_model
 from merit_cli.workflows.classify_breath.recipe import BreathRecipe
 from merit_cli.workflows.classify_breath.seeds import (
     SeedsSummary,
@@ -50,6 +51,12 @@ def test_each_seed_has_a_folder_with_a_model_of_its_own(trained: SeedsSummary) -
     weights = [(path / "model" / "weights.safetensors").read_bytes() for path in folders.values()]
     assert weights[0] != weights[1]
     assert all(f"seed: {seed}" in (path / "recipe.yaml").read_text() for seed, path in folders.items())
+
+
+def test_asking_the_folder_of_all_seeds_for_a_model_names_one_of_them(trained: SeedsSummary) -> None:
+    with pytest.raises(NoInput) as refused:
+        load_model(Path(trained.run))
+    assert str(Path(trained.run) / "seed-3") in refused.value.hint
 
 
 def test_the_table_of_a_training_is_of_dev_and_says_so(trained: SeedsSummary, breath_corpus: BreathCorpus) -> None:
