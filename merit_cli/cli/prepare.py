@@ -25,7 +25,9 @@ def prepare(
         str,
         typer.Argument(
             help="Emotion: crema-d, emo-db, emotion-csv, emotion-folder, esd, iemocap, meld, msp-podcast, polish, "
-            "ravdess. Breath: breath-csv, hf-lung, icbhi, kauh, sprsound. Bundled or made: sample, sample-noise, "
+            "ravdess. Speech: dns-challenge, librispeech, musan-speech, voicebank; with noise: dns-challenge-test, "
+            "voicebank-demand. Noise: demand, dns-challenge-noise, esc-10, esc-50, musan-music, musan-noise. "
+            "Breath: breath-csv, hf-lung, icbhi, kauh, sprsound. Bundled or made: sample, sample-noise, "
             "synthetic-breath, synthetic-noise. Or a plug-in."
         ),
     ],

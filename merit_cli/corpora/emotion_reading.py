@@ -1,4 +1,4 @@
-"""What the adapters of emotion corpora share: files by name, headers, speaker-disjoint splits, notes."""
+"""What the adapters of corpora of speech and noise share: files by name, headers, speaker-disjoint splits, notes."""
 
 import re
 from collections import Counter
@@ -20,6 +20,7 @@ HUMAN, SCRIPT = "human", "script"
 SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
 """Of the utterances, as near as whole speakers allow (ours)."""
 BY_RULE_NOTE = "No official split is used: splits are by speaker, by rule."
+UNSPLIT_NOTE = "No split is official: mix deals the files to the splits of the speech."
 _SUFFIX_ORDER = (".wav", ".flac")
 
 
@@ -35,6 +36,7 @@ class Spoken:
     info: Mapping[str, str] = field(default_factory=dict)
     transcript: str = ""
     transcript_source: str = ""
+    clean: Path | None = None
 
 
 def corpus_folder(raw: Path | None, name: str) -> Path:
@@ -129,6 +131,7 @@ def _utterance(one: Spoken, info: AudioInfo) -> Utterance:
         info={key: value for key, value in one.info.items() if value},
         transcript=one.transcript,
         transcript_source=one.transcript_source if one.transcript else "",
+        clean=one.clean,
     )
 
 
