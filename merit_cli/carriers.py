@@ -1,6 +1,6 @@
 """What layers hand to each other: frozen dataclasses, no string-keyed dicts of tensors.
 
-Shape suffixes: B batch, N samples, T frames, F bins, L layers, D features, E experts, K chosen,
+Shape suffixes: B batch, N samples, T frames, S tokens, F bins, L layers, D features, E experts, K chosen,
 C classes, A attributes.
 """
 
@@ -64,6 +64,9 @@ class SpeechBatch:
         features_BLTD: Cached output of a frozen encoder, or None.
         emotion_share_BC: Annotators' shares of each class, a row of zeros where they are not known; or None.
         attributes_BA: Ratings on the scale 0 to 1, NaN where there is none; or None.
+        transcripts: The words of each, empty where they are not known; or none at all.
+        tokens_BSD: Cached output of a frozen text encoder, or None.
+        valid_BS: True on tokens that are not padding, with them.
     """
 
     ids: tuple[str, ...]
@@ -74,6 +77,9 @@ class SpeechBatch:
     features_BLTD: Tensor | None = None
     emotion_share_BC: Tensor | None = None
     attributes_BA: Tensor | None = None
+    transcripts: tuple[str, ...] = ()
+    tokens_BSD: Tensor | None = None
+    valid_BS: Tensor | None = None
 
 
 @dataclass(frozen=True)

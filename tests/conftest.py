@@ -114,3 +114,63 @@ pretrainer: !new:speechbrain.utils.parameter_transfer.Pretrainer
         return folder
 
     return write
+
+
+TINY_WORDS = ("<s>", "<pad>", "</s>", "<unk>", "the", "dogs", "are", "sitting", "by", "door", "kids")
+
+
+@pytest.fixture(scope="session")
+def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a RoBERTa of 16 features with random weights, and a tokenizer of eleven words."""
+    torchaudio_bridge.install()  # transformers imports torchaudio
+    transformers, tokenizers = pytest.importorskip("transformers"), pytest.importorskip("tokenizers")
+    import torch
+
+    folder = tmp_path_factory.mktemp("roberta")
+    config = transformers.RobertaConfig(
+        vocab_size=len(TINY_WORDS),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=40,
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformers.RobertaModel(config).save_pretrained(folder)
+    vocabulary = {word: number for number, word in enumerate(TINY_WORDS)}
+    core = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="<unk>"))
+    core.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    core.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_wavlm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a WavLM of two layers and 16 features with random weights."""
+    torchaudio_bridge.install()  # transformers imports torchaudio
+    transformers = pytest.importorskip("transformers")
+    import torch
+
+    folder = tmp_path_factory.mktemp("wavlm")
+    config = transformers.WavLMConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        transformers.WavLMModel(config).save_pretrained(folder)
+    return folder

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from merit_cli.backbones import BACKBONES
 from merit_cli.backbones.contract import Backbone
 from merit_cli.backbones.device import check_device
+from merit_cli.backbones.forward import TEXT
 from merit_cli.backbones.normalisation import Normalisation
+from merit_cli.backbones.text import TextEncoder, TextEncoderConfig
 from merit_cli.backbones.trained_model import CHUNK, Task, TrainedModel
 from merit_cli.config.component import component_config
 from merit_cli.config.frozen import FrozenConfig
@@ -37,27 +39,40 @@ DEFAULT_BACKBONE = "log-mel"
 
 @dataclass(frozen=True)
 class Parts:
-    """An encoder and the model behind it, as a recipe describes them."""
+    """An encoder and the model behind it, as a recipe describes them; a model that reads has a text encoder too."""
 
     backbone: Backbone
     model: nn.Module
+    text: TextEncoder | None = None
 
     def modules(self) -> nn.ModuleDict:
-        """Both, under the names that their weights are saved with."""
+        """All of them, under the names that their weights are saved with."""
         assert isinstance(self.backbone, nn.Module), type(self.backbone)
-        return nn.ModuleDict({"backbone": self.backbone, "model": self.model})
+        words = {} if self.text is None else {TEXT: self.text}
+        return nn.ModuleDict({"backbone": self.backbone, "model": self.model, **words})
 
 
-def build_parts(model: FrozenConfig, backbone: FrozenConfig, *, num_classes: int) -> Parts:
-    """Encoder and model, the model's weights drawn from torch's global generator.
+def build_parts(
+    model: FrozenConfig, backbone: FrozenConfig, *, num_classes: int, text: TextEncoderConfig | None = None
+) -> Parts:
+    """Encoders and model, the model's weights drawn from torch's global generator.
+
+    Args:
+        model: Config of a registered model.
+        backbone: Of the speech encoder in front.
+        num_classes: C.
+        text: Of the text encoder of a model that reads.
 
     Raises:
-        Unavailable: The encoder's weights or an extra are missing.
+        Unavailable: An encoder's weights or an extra are missing.
     """
     encoder: Backbone = backbone.build()  # type: ignore[attr-defined]  # every registered backbone has it
     if hears_waveform(model):
         return Parts(encoder, WaveformModel(model.build()))  # type: ignore[attr-defined]
-    return Parts(encoder, model.build(encoder.shape, max(num_classes, 1)))  # type: ignore[attr-defined]
+    if text is None:
+        return Parts(encoder, model.build(encoder.shape, max(num_classes, 1)))  # type: ignore[attr-defined]
+    reader = text.build()
+    return Parts(encoder, model.build(encoder.shape, max(num_classes, 1), reader.dim), reader)  # type: ignore[attr-defined]
 
 
 def export_model(
@@ -76,7 +91,8 @@ def export_model(
     Args:
         folder: Where; made where it is not there.
         weights: State of `Parts.modules`.
-        recipe: Resolved; its ``model``, ``backbone``, ``mix_back`` and ``mask_exponent`` are what `load_model` builds.
+        recipe: Resolved; its ``model``, ``backbone``, ``text``, ``mix_back`` and ``mask_exponent`` are what
+            `load_model` builds.
         labels: Emotion labels in the order of the logits; empty for a model without that task.
         normalisation: Scale of the model.
         card: Of the training data.
@@ -139,7 +155,8 @@ def load_model(path: Path, *, device: str = "cpu", precision: str = "fp32") -> T
     normalisation = Normalisation.model_validate(_read_json(folder / "normalisation.json"))
     model = component_config(MODELS, recipe.get("model", {}), default=DEFAULT_MODEL)
     backbone = component_config(BACKBONES, recipe.get("backbone", {}), default=DEFAULT_BACKBONE)
-    parts = build_parts(model, backbone, num_classes=len(labels))
+    text = TextEncoderConfig.model_validate(recipe[TEXT]) if recipe.get(TEXT) else None
+    parts = build_parts(model, backbone, num_classes=len(labels), text=text)
     modules = parts.modules()
     try:
         modules.load_state_dict(load_file(str(folder / WEIGHTS_NAME)), strict=True)

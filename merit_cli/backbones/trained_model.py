@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from merit_cli.audio.overlap_add import process_in_chunks
+from merit_cli.backbones.forward import TEXT, run_modules
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
-from merit_cli.carriers import EncoderShape, MultiTaskOutput, Routing
+from merit_cli.carriers import EncoderShape, MultiTaskOutput, Routing, SpeechBatch
 from merit_cli.models.heads import deepen_mask
 from merit_cli.units import Seconds, seconds_to_samples
 
@@ -98,11 +99,21 @@ class TrainedModel:
         """Trained and frozen parameters."""
         return sum(parameter.numel() for parameter in self.modules.parameters())
 
-    def run(self, noisy_N: FloatArray) -> Answer:
-        """Every task of the model on a signal at `sample_rate`, in one pass where it is short enough."""
+    @property
+    def reads_words(self) -> bool:
+        """Whether it takes a transcript beside the signal."""
+        return TEXT in self.modules
+
+    def run(self, noisy_N: FloatArray, transcript: str = "") -> Answer:
+        """Every task of the model on a signal at `sample_rate`, in one pass where it is short enough.
+
+        Args:
+            noisy_N: The signal.
+            transcript: Its words, where they are known and the model reads; each piece of a long signal gets them all.
+        """
         if len(noisy_N) <= seconds_to_samples(self.max_duration, self.sample_rate):
-            return self._answer(noisy_N)
-        pieces = self._pieces(noisy_N) if {"emotion", "attributes"} & set(self.tasks) else []
+            return self._answer(noisy_N, transcript=transcript)
+        pieces = self._pieces(noisy_N, transcript) if {"emotion", "attributes"} & set(self.tasks) else []
         return Answer(
             enhanced_N=self.enhance(noisy_N) if "enhancement" in self.tasks else None,
             probability_C=_mean_probability(pieces) if "emotion" in self.tasks else None,
@@ -133,12 +144,12 @@ class TrainedModel:
         assert "emotion" in self.tasks, self.tasks
         return _mean_probability(self._pieces(noisy_N))
 
-    def _pieces(self, noisy_N: FloatArray) -> list[Answer]:
+    def _pieces(self, noisy_N: FloatArray, transcript: str = "") -> list[Answer]:
         """Answers to equal pieces that are no longer than what training saw."""
         longest = seconds_to_samples(self.max_duration, self.sample_rate)
         count = max(1, math.ceil(len(noisy_N) / longest))
         gain = self.normalisation.gain(noisy_N)
-        return [self._answer(part, gain=gain) for part in np.array_split(noisy_N, count)]
+        return [self._answer(part, gain=gain, transcript=transcript) for part in np.array_split(noisy_N, count)]
 
     def enhance_together(self, noisy: Sequence[FloatArray]) -> list[FloatArray]:
         """What `enhance` makes of each signal (N,), to rounding; in one pass where none is longer than a chunk."""
@@ -152,22 +163,27 @@ class TrainedModel:
         return [self._undone(*one) for one in zip(noisy, output.enhanced_BN.float().cpu().numpy(), gains, strict=True)]
 
     @torch.no_grad()
-    def forward(self, *signals: FloatArray) -> MultiTaskOutput:
-        """The model's output for a batch of signals (N,) in the model's scale, each of its own length."""
+    def forward(self, *signals: FloatArray, transcripts: tuple[str, ...] = ()) -> MultiTaskOutput:
+        """The model's output for a batch of signals (N,) in the model's scale, each of its own length.
+
+        Args:
+            signals: In the model's scale.
+            transcripts: One for each, or none at all.
+        """
+        ids = tuple(str(number) for number in range(len(signals)))
         waves = [torch.from_numpy(np.ascontiguousarray(one)) for one in signals]
         noisy_BN = nn.utils.rnn.pad_sequence(waves, batch_first=True).to(self.device)
         lengths_B = torch.tensor([one.size for one in signals], dtype=torch.int64, device=self.device)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
-            features_BLTD = self.modules["backbone"](noisy_BN, lengths_B)
-            output: MultiTaskOutput = self.modules["model"](features_BLTD, noisy_BN, lengths_B)
+            output = run_modules(self.modules, SpeechBatch(ids, noisy_BN, lengths_B, transcripts=transcripts))
         if self.mask_exponent == 1.0 or output.enhanced_log1p_BTF is None:
             return output
         log1p_BTF = output.enhanced_log1p_BTF
         return replace(output, enhanced_BN=deepen_mask(noisy_BN, log1p_BTF, lengths_B, exponent=self.mask_exponent))
 
-    def _answer(self, noisy_N: FloatArray, *, gain: float | None = None) -> Answer:
+    def _answer(self, noisy_N: FloatArray, *, gain: float | None = None, transcript: str = "") -> Answer:
         gain = self.normalisation.gain(noisy_N) if gain is None else gain
-        output = self.forward(self._ready(noisy_N, gain))
+        output = self.forward(self._ready(noisy_N, gain), transcripts=(transcript,))
         enhanced_N = probability_C = attributes_A = None
         if output.enhanced_BN is not None:
             enhanced_N = self._undone(noisy_N, output.enhanced_BN[0].float().cpu().numpy(), gain)

@@ -66,7 +66,7 @@ def _show_predictions(result: "PredictResult") -> None:
         ]
     more = len(result.predictions) - len(rows)
     print_table(heads, rows, caption=f"and {more} more" if more else "")
-    for note in result.notes if attributes else ():
+    for note in result.notes if attributes else result.word_notes:
         typer.echo(f"note: {note}", err=True)
 
 

@@ -1,6 +1,6 @@
 """Items to padded batches.
 
-Shape suffixes: B batch, N samples, L layers, T frames, D features, C classes, A attributes.
+Shape suffixes: B batch, N samples, L layers, T frames, S tokens, D features, C classes, A attributes.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from merit_cli.carriers import SpeechBatch
 from merit_cli.data.dataset import SpeechItem
+from merit_cli.data.text_cache import collate_text
 
 EffectiveBatch = tuple[SpeechBatch, ...]
 """The micro-batches whose gradients make one optimiser step."""
@@ -26,6 +27,8 @@ def collate(items: Sequence[SpeechItem]) -> SpeechBatch:
     """
     clean = [item.clean_N for item in items if item.clean_N is not None]
     features = [item.features_LTD for item in items if item.features_LTD is not None]
+    tokens = [item.tokens_SD for item in items if item.tokens_SD is not None]
+    tokens_BSD, valid_BS = collate_text(tokens) if len(tokens) == len(items) else (None, None)
     return SpeechBatch(
         ids=tuple(item.id for item in items),
         noisy_BN=_padded([item.noisy_N for item in items], axis=0),
@@ -35,6 +38,9 @@ def collate(items: Sequence[SpeechItem]) -> SpeechBatch:
         features_BLTD=_padded(features, axis=1) if len(features) == len(items) else None,
         emotion_share_BC=_rows([item.emotion_share_C for item in items], missing=0.0),
         attributes_BA=_rows([item.attributes_A for item in items], missing=np.nan),
+        transcripts=tuple(item.transcript for item in items),
+        tokens_BSD=tokens_BSD,
+        valid_BS=valid_BS,
     )
 
 
@@ -72,6 +78,8 @@ def to_device(batch: SpeechBatch, device: torch.device | str) -> SpeechBatch:
         features_BLTD=moved(batch.features_BLTD),
         emotion_share_BC=moved(batch.emotion_share_BC),
         attributes_BA=moved(batch.attributes_BA),
+        tokens_BSD=moved(batch.tokens_BSD),
+        valid_BS=moved(batch.valid_BS),
     )
 
 

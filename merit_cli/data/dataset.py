@@ -1,6 +1,6 @@
 """Manifest lines as items to train on: map-style, the same item for the same index always.
 
-Shape suffixes: N samples, L layers, T frames, D features, C classes, A attributes.
+Shape suffixes: N samples, L layers, T frames, S tokens, D features, C classes, A attributes.
 """
 
 import math
@@ -14,6 +14,7 @@ from merit_cli.audio.levels import sum_of_squares
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
 from merit_cli.carriers import ATTRIBUTES, NO_LABEL
 from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.data.text_cache import TextFeatureCache
 from merit_cli.errors import BadData
 from merit_cli.io.audio_file import read_audio
 from merit_cli.manifests.utterance import SHARE_PREFIX, Utterance
@@ -36,6 +37,8 @@ class SpeechItem:
         features_LTD: Cached output of a frozen encoder, or None.
         emotion_share_C: Annotators' shares of the classes, or None.
         attributes_A: Ratings on the scale 0 to 1, NaN where there is none; or None without a scale.
+        transcript: The words, empty where they are not known.
+        tokens_SD: Cached output of a frozen text encoder, or None.
     """
 
     id: str
@@ -45,6 +48,8 @@ class SpeechItem:
     features_LTD: FloatArray | None
     emotion_share_C: FloatArray | None = None
     attributes_A: FloatArray | None = None
+    transcript: str = ""
+    tokens_SD: FloatArray | None = None
 
 
 class SpeechDataset(Dataset[SpeechItem]):
@@ -57,6 +62,7 @@ class SpeechDataset(Dataset[SpeechItem]):
         max_duration: Only the first seconds of an utterance are used.
         cache: Features of a frozen encoder, or None to let the model compute them.
         attribute_scale: Lowest and highest rating; None gives items without attributes.
+        text_cache: Features of a frozen text encoder, or None to let the model compute them, or have none.
     """
 
     def __init__(
@@ -68,11 +74,12 @@ class SpeechDataset(Dataset[SpeechItem]):
         max_duration: Seconds,
         cache: FeatureCache | None = None,
         attribute_scale: Scale | None = None,
+        text_cache: TextFeatureCache | None = None,
     ) -> None:
         self.utterances = tuple(utterances)
         self.normalisation = normalisation
         self.max_duration = max_duration
-        self.cache = cache
+        self.cache, self.text_cache = cache, text_cache
         self.attribute_scale = attribute_scale
         self.classes = tuple(classes)
         self._index_of = {label: index for index, label in enumerate(classes)}
@@ -111,6 +118,8 @@ class SpeechDataset(Dataset[SpeechItem]):
             attributes_A=None
             if self.attribute_scale is None
             else scaled_attributes(self.utterances[index], self.attribute_scale),
+            transcript=self.utterances[index].transcript,
+            tokens_SD=None if self.text_cache is None else self.text_cache.features(self.utterances[index].transcript),
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
 from merit_cli.data.dataset import Scale, SpeechDataset
+from merit_cli.data.text_cache import TextFeatureCache
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.mixture import mix_planned
@@ -44,6 +45,7 @@ class FreshMixtures(SpeechDataset):
         normalisation: Scale of the model.
         max_duration: Only the first seconds of an utterance are used.
         attribute_scale: Lowest and highest rating; None gives items without attributes.
+        text_cache: Features of a frozen text encoder, which do not change with the mixture; or None.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class FreshMixtures(SpeechDataset):
         normalisation: Normalisation,
         max_duration: Seconds,
         attribute_scale: Scale | None = None,
+        text_cache: TextFeatureCache | None = None,
     ) -> None:
         super().__init__(
             utterances,
@@ -62,6 +65,7 @@ class FreshMixtures(SpeechDataset):
             normalisation=normalisation,
             max_duration=max_duration,
             attribute_scale=attribute_scale,
+            text_cache=text_cache,
         )
         self.sources = sources
         self.planned: dict[str, PlannedMixture] = {}

@@ -76,14 +76,14 @@ def transcript_notes(utterances: Iterable[Utterance]) -> list[str]:
     """A warning where splits have their transcripts from different sources; a model of words then meets other errors.
 
     >>> from pathlib import Path
-    >>> lines = [Utterance("a", Path("a"), 1, 1, split=split, transcript_source=source)
+    >>> lines = [Utterance("a", Path("a"), 1, 1, split=split, transcript="yes", transcript_source=source)
     ...          for split, source in (("train", "human"), ("test", "whisper"))]
     >>> transcript_notes(lines)
     ['TRANSCRIPTS DIFFER: test whisper; train human.']
     """
     sources: dict[str, set[str]] = defaultdict(set)
     for one in utterances:
-        if one.split and one.transcript_source:
+        if one.split and one.transcript and one.transcript_source:
             sources[one.split].add(one.transcript_source)
     if len({frozenset(found) for found in sources.values()}) < 2:
         return []

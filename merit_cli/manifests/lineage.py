@@ -1,7 +1,7 @@
 """Who a trained model has heard: kept beside its weights, so that nobody tests it on the same people unawares."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ class Lineage:
         train: Who it learnt from.
         dev: Who chose its checkpoint.
         unnamed: Utterances of both that name nobody.
+        transcript_sources: Who wrote down the words that a model reads; empty for a model of the voice alone.
     """
 
     corpus: str
@@ -29,6 +30,7 @@ class Lineage:
     train: tuple[str, ...]
     dev: tuple[str, ...]
     unnamed: int = 0
+    transcript_sources: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The lineage as JSON data."""
@@ -37,13 +39,26 @@ class Lineage:
             "manifest": self.manifest,
             "speakers": {"train": list(self.train), "dev": list(self.dev)},
             "utterances_without_speaker": self.unnamed,
+            **({"transcript_sources": list(self.transcript_sources)} if self.transcript_sources else {}),
         }
 
 
-def lineage_of(train: Sequence[Utterance], dev: Sequence[Utterance], *, corpus: str, manifest: str) -> Lineage:
-    """The lineage of a model that was trained on these utterances."""
+def lineage_of(
+    train: Sequence[Utterance], dev: Sequence[Utterance], *, corpus: str, manifest: str, reads_words: bool = False
+) -> Lineage:
+    """The lineage of a model that was trained on these utterances, with their words where it reads."""
     unnamed = sum(not utterance.speaker for utterance in (*train, *dev))
-    return Lineage(corpus, manifest, _speakers(train), _speakers(dev), unnamed)
+    sources = transcript_sources((*train, *dev)) if reads_words else ()
+    return Lineage(corpus, manifest, _speakers(train), _speakers(dev), unnamed, sources)
+
+
+def transcript_sources(utterances: Iterable[Utterance]) -> tuple[str, ...]:
+    """Who wrote down the words of these utterances, sorted; those without words left out.
+
+    >>> transcript_sources([Utterance("a", Path("a"), 1, 1, transcript="yes", transcript_source="whisper")])
+    ('whisper',)
+    """
+    return tuple(sorted({one.transcript_source for one in utterances if one.transcript.strip()} - {""}))
 
 
 def _speakers(utterances: Sequence[Utterance]) -> tuple[str, ...]:
@@ -68,6 +83,7 @@ def read_lineage(model_folder: Path) -> Lineage | None:
             tuple(map(str, speakers["train"])),
             tuple(map(str, speakers["dev"])),
             int(tree["utterances_without_speaker"]),
+            tuple(map(str, tree.get("transcript_sources", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError):
         raise BadData("the lineage of the model cannot be read", place=str(path), hint="train it again") from None

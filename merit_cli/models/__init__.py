@@ -10,6 +10,8 @@ MODELS = Registry(
         "se": "merit_cli.models.naive_multitask:EnhancementConfig",
         "ser": "merit_cli.models.naive_multitask:EmotionConfig",
         "ser-attributes": "merit_cli.models.naive_multitask:AttributesConfig",
+        "fusion": "merit_cli.models.speech_text:FusionConfig",
+        "fusion-attributes": "merit_cli.models.speech_text:FusionAttributesConfig",
         "bsse-se": "merit_cli.models.naive_multitask:BsseSeConfig",
         "wave-u-net": "merit_cli.models.wave_u_net:WaveUNetConfig",
         "manner": "merit_cli.models.manner:MannerConfig",

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from merit_cli.models.activations import Activation, make_activation, two_layers
-from merit_cli.models.pooling import MaskedMeanPooling, Pooling, make_pooling
+from merit_cli.models.pooling import AttentionInit, MaskedMeanPooling, Pooling, make_pooling
 
 Joining = Literal["concatenation", "gated"]
 
@@ -93,6 +93,7 @@ class SpeechTextFusion(nn.Module):
         dropout: See the joining.
         activation: Likewise.
         pooling: Of the frames; tokens are averaged.
+        attention_init: Start of the pooling's attention vector.
     """
 
     def __init__(
@@ -106,9 +107,10 @@ class SpeechTextFusion(nn.Module):
         dropout: float = 0.5,
         activation: Activation = "mish",
         pooling: Pooling = "attentive_statistics",
+        attention_init: AttentionInit = "scaled",
     ) -> None:
         super().__init__()
-        self.pool_speech = make_pooling(pooling, speech_dim)
+        self.pool_speech = make_pooling(pooling, speech_dim, attention_init=attention_init)
         self.pool_text = MaskedMeanPooling(text_dim)
         kind = ConcatenationFusion if joining == "concatenation" else GatedFusion
         self.join = kind(

@@ -86,13 +86,18 @@ class AttributeHead(nn.Module):
         super().__init__()
         self.pool = make_pooling(pooling, dim, attention_init=attention_init)
         self.rate = two_layers(self.pool.out_dim, hidden, len(ATTRIBUTES), dropout=dropout, activation=activation)
-        last = self.rate[-1]
-        assert isinstance(last, nn.Linear), type(last)
-        nn.init.constant_(last.bias, SCALE_CENTRE)
+        start_at_centre(self.rate)
 
     def forward(self, frames_BTD: Tensor, valid_BT: Tensor) -> Tensor:
         """Values (B, A) on the scale 0 to 1, in the order of `ATTRIBUTES`."""
         return self.rate(self.pool(frames_BTD, valid_BT))  # type: ignore[no-any-return]
+
+
+def start_at_centre(layers: nn.Sequential) -> None:
+    """Let a regression of ratings on 0 to 1 begin at the middle of the scale, by the bias of its last layer."""
+    last = layers[-1]
+    assert isinstance(last, nn.Linear), type(last)
+    nn.init.constant_(last.bias, SCALE_CENTRE)
 
 
 class MaskHead(nn.Module):

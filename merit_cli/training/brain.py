@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import merit_cli.torchaudio_bridge  # noqa: F401
+from merit_cli.backbones.forward import run_modules
 from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.data.collate import EffectiveBatch, to_device
 from merit_cli.data.fresh_mixtures import draw_epoch
@@ -45,8 +46,7 @@ class MeritBrain(ResumableBrain):
     """Backbone and model, fitted to the multi-task objective.
 
     Args:
-        backbone: The encoder; its features may instead come with the batch.
-        model: Takes features, waveforms and lengths.
+        modules: ``backbone``, ``model`` and perhaps ``text``; features of an encoder may instead come with the batch.
         settings: How to fit.
         class_weight_C: Of the cross-entropy, or None.
         dev_metrics: Choose the best epoch.
@@ -57,8 +57,7 @@ class MeritBrain(ResumableBrain):
 
     def __init__(
         self,
-        backbone: nn.Module,
-        model: nn.Module,
+        modules: nn.ModuleDict,
         *,
         settings: FitSettings,
         class_weight_C: Tensor | None,
@@ -70,9 +69,9 @@ class MeritBrain(ResumableBrain):
         run_opts = {"device": settings.device, "noprogressbar": True, "precision": settings.precision}
         run_opts["eval_precision"] = settings.precision
         super().__init__(
-            modules={"backbone": backbone, "model": model},
+            modules=dict(modules.items()),
             run_opts=run_opts,
-            checkpointer=make_checkpointer(folder / "checkpoints" / "last", {"model": model, "backbone": backbone}),
+            checkpointer=make_checkpointer(folder / "checkpoints" / "last", dict(modules.items())),
         )
         self.settings, self.dev_metrics, self.folder = settings, dev_metrics, folder
         self.stop, self.progress = stop, progress
@@ -145,11 +144,7 @@ class MeritBrain(ResumableBrain):
 
     def compute_forward(self, batch: SpeechBatch, stage: Any) -> MultiTaskOutput:
         """Outputs for a batch on the right device."""
-        features_BLTD = batch.features_BLTD
-        if features_BLTD is None:
-            features_BLTD = self.modules["backbone"](batch.noisy_BN, batch.lengths_B)
-        output: MultiTaskOutput = self.modules["model"](features_BLTD, batch.noisy_BN, batch.lengths_B)
-        return output
+        return run_modules(self.modules, batch)
 
     def compute_objectives(self, predictions: MultiTaskOutput, batch: SpeechBatch, stage: Any) -> ObjectiveSums:
         """Unnormalised loss terms; a step takes their means over the effective batch."""

@@ -15,6 +15,7 @@ from merit_cli.data.dataset import Scale, SpeechDataset
 from merit_cli.data.feature_cache import FeatureCache
 from merit_cli.data.fresh_mixtures import FreshMixtures, MixSources
 from merit_cli.data.sampler import LengthBucketSampler
+from merit_cli.data.text_cache import TextFeatureCache
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.training.ranks import num_ranks, rank
 from merit_cli.units import Seconds
@@ -44,6 +45,7 @@ def make_loaders(
     sources: MixSources | None = None,
     balance: Balance = "none",
     attribute_scale: Scale | None = None,
+    text_cache: TextFeatureCache | None = None,
 ) -> Loaders:
     """Loaders for a run.
 
@@ -62,6 +64,7 @@ def make_loaders(
         sources: What to draw fresh mixtures of the train split from; None trains on those that were rendered.
         balance: How often each class stands in an epoch of the train split.
         attribute_scale: Lowest and highest rating of arousal, valence and dominance; None leaves them out.
+        text_cache: Of a frozen text encoder's features, or None.
     """
 
     def dataset(utterances: Sequence[Utterance]) -> SpeechDataset:
@@ -72,6 +75,7 @@ def make_loaders(
             max_duration=max_duration,
             cache=cache,
             attribute_scale=attribute_scale,
+            text_cache=text_cache,
         )
 
     def sampler(items: SpeechDataset) -> LengthBucketSampler:
@@ -94,6 +98,7 @@ def make_loaders(
             normalisation=normalisation,
             max_duration=max_duration,
             attribute_scale=attribute_scale,
+            text_cache=text_cache,
         )
     batches = sampler(train_set)
     if overfit_batches:

@@ -17,6 +17,7 @@ class OptimiserConfig(FrozenConfig):
     Args:
         learning_rate: Of the new modules.
         backbone_learning_rate: Of a backbone that is trained.
+        text_learning_rate: Of a text encoder that is trained.
         weight_decay: Decoupled; not applied to biases, gains and other vectors.
         schedule: ``constant``, or ``cosine`` from the full rate to zero at the last step.
         warmup_steps: Steps of linear rise to the full rate.
@@ -27,6 +28,7 @@ class OptimiserConfig(FrozenConfig):
 
     learning_rate: float = Field(default=5e-5, gt=0.0)
     backbone_learning_rate: float = Field(default=2.5e-5, gt=0.0)
+    text_learning_rate: float = Field(default=2.5e-5, gt=0.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = Field(default=0, ge=0)
@@ -34,11 +36,23 @@ class OptimiserConfig(FrozenConfig):
     average_decay: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 
-def make_optimiser(backbone: nn.Module, model: nn.Module, config: OptimiserConfig) -> torch.optim.AdamW:
-    """AdamW over every trainable parameter; each group remembers its full rate as ``full_lr``."""
+def make_optimiser(modules: nn.ModuleDict, config: OptimiserConfig) -> torch.optim.AdamW:
+    """AdamW over every trainable parameter; each group remembers its full rate as ``full_lr``.
+
+    Args:
+        modules: ``model``, ``backbone`` and perhaps ``text``, each with a rate of its own.
+        config: The rates.
+    """
+    rates = {
+        "model": config.learning_rate,
+        "backbone": config.backbone_learning_rate,
+        "text": config.text_learning_rate,
+    }
     groups = [
-        *_groups(model.parameters(), config.learning_rate, config.weight_decay),
-        *_groups(backbone.parameters(), config.backbone_learning_rate, config.weight_decay),
+        group
+        for name, rate in rates.items()
+        if name in modules
+        for group in _groups(modules[name].parameters(), rate, config.weight_decay)
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 

@@ -53,7 +53,7 @@ class Stepper:
     """Optimiser, weighting of the tasks and adversary of a run; several processes step together.
 
     Args:
-        modules: ``backbone`` and ``model``.
+        modules: ``backbone``, ``model`` and perhaps ``text``.
         forward: Runs them.
         objective: Loss terms of what was run.
         settings: How to fit.
@@ -80,7 +80,7 @@ class Stepper:
         self.device, self.run = device, run
         trained = {name: one for name, one in modules.named_parameters() if one.requires_grad}
         self.balance = TaskBalance(settings.objective, trained, scaler)
-        self.optimizer = make_optimiser(modules["backbone"], modules["model"], settings.optimiser)
+        self.optimizer = make_optimiser(modules, settings.optimiser)
         self.parameters = trainable_parameters(self.optimizer)
         self.routers = routers_of(modules["model"])
         self.adversary = None if settings.adversary is None else Adversary(settings.adversary, device)

@@ -20,6 +20,7 @@ from merit_cli.io.hashing import sha256_of_file
 from merit_cli.io.ledger import Ledger
 from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.manifests.inputs import Inputs
+from merit_cli.manifests.lineage import read_lineage, transcript_sources
 from merit_cli.manifests.predictions import PREDICTIONS_NAME, Prediction, write_predictions
 from merit_cli.manifests.read_write import MANIFEST_NAME, read_card, write_card, write_manifest
 from merit_cli.manifests.routed import ROUTING_NAME, Routed, write_routing
@@ -39,6 +40,7 @@ class PredictResult:
         notes: What every report must repeat of the model's data, and a count of what failed.
         failed: Id of each utterance that could not be used, to the reason.
         routing: What the routers did with each utterance; empty for a model without routers.
+        word_notes: Those of the notes that are about transcripts; empty for a model that does not read.
     """
 
     predictions: tuple[Prediction, ...]
@@ -46,6 +48,7 @@ class PredictResult:
     notes: tuple[str, ...]
     failed: dict[str, str]
     routing: tuple[Routed, ...] = ()
+    word_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def predict_run(
             raise result
     made = _gather(utterances, ledger, folder, output)
     ledger.close()
-    return made
+    word_notes = _word_notes(folder, utterances) if model.reads_words else ()
+    return replace(made, notes=(*made.notes, *word_notes), word_notes=word_notes)
 
 
 def predict_utterance(job: PredictJob) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def predict_utterance(job: PredictJob) -> dict[str, Any]:
     if not noisy_N.size:
         raise BadData("the signal is too short", place=source.id)
     done: dict[str, Any] = {"remark": ""}
-    answer = model.run(noisy_N)
+    answer = model.run(noisy_N, source.transcript)
     if answer.routing:
         routed = summarise_routing(source.id, answer.routing, frames_per_second=model.frames_per_second)
         done["routing"] = routed.to_line()
@@ -166,6 +170,19 @@ def _prediction(source: Utterance, model: TrainedModel, answer: Answer) -> Predi
         probabilities={name: round(value, 6) for name, value in probabilities.items()},
         attributes={name: round(value, 6) for name, value in attributes.items()},
     )
+
+
+def _word_notes(model: Path, utterances: Sequence[Utterance]) -> tuple[str, ...]:
+    """On utterances without words, and on words from another source than those that the model learnt from."""
+    notes = []
+    num_bare = sum(not one.transcript.strip() for one in utterances)
+    if num_bare:
+        notes.append(f"{num_bare} of {len(utterances)} utterances have no transcript: heard by the voice alone.")
+    lineage, here = read_lineage(model), transcript_sources(utterances)
+    if lineage and lineage.transcript_sources and here and set(here) != set(lineage.transcript_sources):
+        learnt = " and ".join(lineage.transcript_sources)
+        notes.append(f"TRANSCRIPTS DIFFER: the model learnt from {learnt}, here they are {' and '.join(here)}.")
+    return tuple(notes)
 
 
 def _enhanced_line(source: Utterance, path: Path, sample_rate: int, enhancer: str) -> Utterance:

@@ -10,7 +10,7 @@ from merit_cli.data.dataset import EMOTION, emotion_shares
 from merit_cli.data.fresh_mixtures import MixSources
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.run_dir import newest_run
-from merit_cli.manifests.checks import check_leaks
+from merit_cli.manifests.checks import check_leaks, transcript_notes
 from merit_cli.manifests.inputs import read_inputs
 from merit_cli.manifests.read_write import MANIFEST_NAME, Card, read_manifest
 from merit_cli.manifests.utterance import Utterance
@@ -31,6 +31,7 @@ class TrainingData:
         card: Of the data, with notes on leaks that were allowed.
         content: Hash of the manifest.
         num_left_out: Utterances of both splits that a limit left out.
+        word_notes: What a reader must know of the transcripts; empty for a model that does not read.
     """
 
     manifest: Path
@@ -40,6 +41,7 @@ class TrainingData:
     card: Card
     content: str
     num_left_out: int = 0
+    word_notes: tuple[str, ...] = ()
 
     def limited(self, limit: int, *, seed: int) -> "TrainingData":
         """The same with at most ``limit`` utterances of each split, drawn by the seed and spread over the classes.
@@ -88,7 +90,9 @@ def default_data(machine: Machine) -> Path:
     return newest_run(machine.runs_dir, "mix")
 
 
-def read_training_data(source: Path, *, needs_labels: bool, needs_clean: bool, allow_leak: bool) -> TrainingData:
+def read_training_data(
+    source: Path, *, needs_labels: bool, needs_clean: bool, allow_leak: bool, needs_words: bool = False
+) -> TrainingData:
     """The train and dev splits of a manifest or a run, checked.
 
     Args:
@@ -96,10 +100,11 @@ def read_training_data(source: Path, *, needs_labels: bool, needs_clean: bool, a
         needs_labels: Whether every utterance must have an emotion.
         needs_clean: Whether every utterance must have a clean reference.
         allow_leak: Go on although splits share a speaker or a noise file.
+        needs_words: Whether the model reads transcripts; some utterances may lack theirs.
 
     Raises:
         NoInput: There is no manifest, or a split is missing.
-        BadData: A label, a clean reference or an audio file is missing.
+        BadData: A label, every transcript, a clean reference or an audio file is missing.
         CheckFailed: Splits share a speaker, a clean utterance or a noise file.
     """
     manifest = source / MANIFEST_NAME if source.is_dir() else source
@@ -113,8 +118,10 @@ def read_training_data(source: Path, *, needs_labels: bool, needs_clean: bool, a
     if needs_clean:
         _check_clean(train + dev, manifest)
     _check_files(train + dev, with_clean=needs_clean)
+    word_notes = (*_check_words(train, dev, manifest), *transcript_notes(inputs.utterances)) if needs_words else ()
+    notes += [note for note in word_notes if note not in inputs.card.notes]
     card = inputs.card.model_copy(update={"notes": (*inputs.card.notes, *notes)})
-    return TrainingData(manifest, train, dev, classes, card, inputs.content)
+    return TrainingData(manifest, train, dev, classes, card, inputs.content, word_notes=word_notes)
 
 
 def read_mix_sources(manifest: Path) -> MixSources:
@@ -174,6 +181,20 @@ def _check_labels(train: Sequence[Utterance], dev: Sequence[Utterance], manifest
     if strange:
         raise BadData(f"the dev split has labels that the train split lacks: {_some(strange)}", place=str(manifest))
     return classes
+
+
+def _check_words(train: Sequence[Utterance], dev: Sequence[Utterance], manifest: Path) -> list[str]:
+    """A note on utterances without words, which a model of voice and words hears by the voice alone."""
+    if not any(utterance.transcript.strip() for utterance in train):
+        raise BadData(
+            "no training utterance has a transcript",
+            place=str(manifest),
+            hint="give manifest lines a transcript (merit prepare keeps a corpus' own), or train --model ser",
+        )
+    num_bare = sum(not utterance.transcript.strip() for utterance in (*train, *dev))
+    if not num_bare:
+        return []
+    return [f"{num_bare} of {len(train) + len(dev)} utterances have no transcript and are heard by the voice alone."]
 
 
 def _check_clean(utterances: Sequence[Utterance], manifest: Path) -> None:

@@ -1,10 +1,12 @@
 """What a step of a recipe needs in memory, and what the machine has."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from merit_cli.backbones.forward import run_modules
 from merit_cli.backbones.model_folder import Parts, tasks_of
 from merit_cli.carriers import SpeechBatch
 from merit_cli.data.dataset import EMOTION, num_samples_used
@@ -27,11 +29,11 @@ def recipe_need(recipe: TrainRecipe, parts: Parts, utterances: Sequence[Utteranc
     data = recipe.data
     longest = max(num_samples_used(one, data.sample_rate, data.max_duration) for one in utterances)
     share = -(-min(recipe.batch_size * recipe.accumulation, len(utterances)) // num_ranks())
+    words = max((one.transcript for one in utterances), key=len)
     objective = counted(recipe.objective, [1] * len({one.labels.get(EMOTION) for one in utterances}))
 
     def loss(batch: SpeechBatch) -> Tensor:
-        features_BLTD = modules["backbone"](batch.noisy_BN, batch.lengths_B)
-        output = modules["model"](features_BLTD, batch.noisy_BN, batch.lengths_B)
+        output = run_modules(modules, replace(batch, transcripts=(words,)))
         return loss_terms(batch_sums(output, batch, objective, None), objective).total
 
     return memory_need(

@@ -82,6 +82,7 @@ def finish_run(
     """Export the best epoch's model and mark the run finished."""
     weights = mean_weights(run.path, chosen.epochs)
     notes = routing_notes(run.path / "metrics.jsonl", parts.model) + limit_notes(material)
+    notes += material.word_notes
     if "attributes" in tasks_of(recipe.model):
         notes += rating_notes(material, items_per_step=recipe.batch_size * recipe.accumulation)
     modules = parts.modules()
@@ -103,7 +104,11 @@ def finish_run(
         },
     )
     lineage = lineage_of(
-        material.train, material.dev, corpus=material.card.description or material.card.name, manifest=material.content
+        material.train,
+        material.dev,
+        corpus=material.card.description or material.card.name,
+        manifest=material.content,
+        reads_words=parts.text is not None,
     )
     write_json(run.path / MODEL_FOLDER / LINEAGE_NAME, lineage.to_json())
     summary = TrainSummary(

@@ -8,12 +8,14 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 from merit_cli.backbones import BACKBONES
 from merit_cli.backbones.model_folder import DEFAULT_BACKBONE, DEFAULT_MODEL, tasks_of
 from merit_cli.backbones.normalisation import LevelPolicy
+from merit_cli.backbones.text import TextEncoderConfig
 from merit_cli.backbones.waveform import WaveformConfig
 from merit_cli.config.component import component_config
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.data.class_balance import Balance
 from merit_cli.losses.objective import ObjectiveConfig
 from merit_cli.models import MODELS
+from merit_cli.models.speech_text import reads_words
 from merit_cli.models.waveform_model import hears_waveform
 from merit_cli.training.adversary import AdversaryConfig
 from merit_cli.training.optim import OptimiserConfig
@@ -87,6 +89,7 @@ class TrainRecipe(FrozenConfig):
         name: Of the recipe; part of the default output folder.
         model: A registered name, or one with its parameters.
         backbone: The encoder in front, likewise.
+        text: The text encoder of a model that reads transcripts: a folder or a hub id as ``path``; None for others.
         data: What the model is shown.
         optimiser: AdamW's settings.
         objective: Weights of the loss terms.
@@ -114,6 +117,7 @@ class TrainRecipe(FrozenConfig):
     name: str = "train"
     model: ModelChoice = Field(default_factory=lambda: model_config({}))
     backbone: BackboneChoice = Field(default_factory=lambda: backbone_config({}))
+    text: TextEncoderConfig | None = None
     data: DataConfig = DataConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -155,10 +159,18 @@ class TrainRecipe(FrozenConfig):
         if self.objective.weighting.name != "fixed" and len(tasks_of(self.model)) < 2:
             weighting = self.objective.weighting.name
             raise ValueError(f"the model {name!r} has one task: leave objective.weighting {weighting} out")
+        self._check_words()
         self._check_balance()
         if self.adversary is not None and "enhancement" not in tasks_of(self.model):
             raise ValueError(f"the model {name!r} does not enhance: leave adversary out")
         return self
+
+    def _check_words(self) -> None:
+        name = self.model.model_dump().get("name")
+        if reads_words(self.model) and self.text is None:
+            raise ValueError(f"the model {name!r} reads transcripts: set text.path to a folder or id of a text encoder")
+        if self.text is not None and not reads_words(self.model):
+            raise ValueError(f"the model {name!r} does not read: leave text out, or train --model fusion")
 
     def _check_balance(self) -> None:
         if self.data.balance == "none":

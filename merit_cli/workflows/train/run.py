@@ -12,6 +12,7 @@ from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.data.dataset import measure_normalisation
 from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.data.text_cache import TextFeatureCache
 from merit_cli.io.atomic import make_folder, write_json
 from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.losses.emotion import class_weights
@@ -117,6 +118,7 @@ def _run(
         data,
         needs_labels="emotion" in tasks,
         needs_clean="enhancement" in tasks or recipe.data.remix is not None,
+        needs_words=recipe.text is not None,
         allow_leak=allow_leak,
     ).limited(recipe.limit, seed=recipe.seed)
     if recipe.objective.emotion_loss.soft_labels:
@@ -140,7 +142,7 @@ def _run(
         return run, TrainSummary(**{**stored, "run": str(run.path), "notes": tuple(stored["notes"])})
     on_first(write_json, run.path / INPUTS_NAME, {"data": data_path(material, run), "allow_leak": allow_leak})
     with seeded(recipe.seed, threads=machine.workers):
-        parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes))
+        parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes), text=recipe.text)
         anew = () if start is None else load_start(parts, start, classes=material.classes)
         normalisation = on_first(
             measure_normalisation,
@@ -180,15 +182,14 @@ def _fit(
     strict_routing: bool,
     tensorboard: bool,
 ) -> Chosen:
-    cache = _feature_cache(recipe, parts, cache_dir or run.path / "features")
-    loaders = _loaders(recipe, material, machine, normalisation, cache)
+    caches = _caches(recipe, parts, cache_dir or run.path / "features")
+    loaders = _loaders(recipe, material, machine, normalisation, caches)
     modules = parts.modules()
     counts = material.class_counts()
     weighted = counts and recipe.objective.class_weighting == "inverse_frequency"
     with stop_on_sigterm() as stop:
         brain = MeritBrain(
-            modules["backbone"],
-            modules["model"],
+            modules,
             settings=FitSettings(
                 epochs=recipe.epochs,
                 optimiser=recipe.optimiser,
@@ -231,7 +232,7 @@ def _loaders(
     material: TrainingData,
     machine: Machine,
     normalisation: Normalisation,
-    cache: FeatureCache | None,
+    caches: tuple[FeatureCache | None, TextFeatureCache | None],
 ) -> Loaders:
     return make_loaders(
         material.train,
@@ -239,7 +240,8 @@ def _loaders(
         classes=material.classes,
         normalisation=normalisation,
         max_duration=recipe.data.max_duration,
-        cache=cache,
+        cache=caches[0],
+        text_cache=caches[1],
         batch_size=recipe.batch_size,
         accumulation=recipe.accumulation,
         overfit_batches=recipe.overfit_batches,
@@ -249,6 +251,15 @@ def _loaders(
         balance=recipe.data.balance,
         attribute_scale=material.card.attribute_scale if "attributes" in tasks_of(recipe.model) else None,
     )
+
+
+def _caches(recipe: TrainRecipe, parts: Parts, folder: Path) -> tuple[FeatureCache | None, TextFeatureCache | None]:
+    """Of speech and of words; words stay the same whatever is done to the audio."""
+    words = None
+    is_kept = parts.text is not None and not parts.text.trainable and recipe.data.cache_features != "never"
+    if is_kept and parts.text is not None and recipe.text is not None:
+        words = TextFeatureCache(make_folder(folder), parts.text, recipe.text)
+    return _feature_cache(recipe, parts, folder), words
 
 
 def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCache | None:

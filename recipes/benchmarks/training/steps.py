@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from merit_cli.assets import find_recipe
+from merit_cli.backbones.forward import run_modules
 from merit_cli.backbones.model_folder import build_parts
 from merit_cli.carriers import SpeechBatch
 from merit_cli.config.load import load_recipe
@@ -99,11 +100,11 @@ def bare_step(recipe: TrainRecipe, batch: EffectiveBatch) -> Callable[[Effective
     with torch.random.fork_rng():
         parts = build_parts(recipe.model, recipe.backbone, num_classes=max(classes, 3))
     modules = parts.modules().train()
-    optimiser = make_optimiser(modules["backbone"], modules["model"], recipe.optimiser)
+    optimiser = make_optimiser(modules, recipe.optimiser)
     parameters = [one for one in modules.parameters() if one.requires_grad]
 
     def loss(part: SpeechBatch) -> torch.Tensor:
-        output = modules["model"](modules["backbone"](part.noisy_BN, part.lengths_B), part.noisy_BN, part.lengths_B)
+        output = run_modules(modules, part)
         sums = objective_sums(
             output,
             lengths_B=part.lengths_B,

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-import merit_cli.torchaudio_bridge  # noqa: F401 - transformers imports torchaudio
 from merit_cli.backbones.huggingface import HuggingFaceConfig
 from merit_cli.backbones.text import TextEncoder, TextEncoderConfig
 from merit_cli.data.text_cache import TextFeatureCache, collate_text
@@ -14,41 +13,14 @@ from merit_cli.errors import BadData, Unavailable
 from merit_cli.models.fusion import SpeechTextFusion
 from merit_cli.models.masks import encoder_frames, frame_mask
 
-transformers = pytest.importorskip("transformers")
-tokenizers = pytest.importorskip("tokenizers")
+pytest.importorskip("transformers")
 
-WORDS = ("<s>", "<pad>", "</s>", "<unk>", "the", "dogs", "are", "sitting", "by", "door", "kids")
 SENTENCES = ("the dogs are sitting by the door", "", "kids", "the   dogs are\nsitting by the door")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("text")
-    torch.manual_seed(0)
-    config = transformers.RobertaConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=40,
-        bos_token_id=0,
-        pad_token_id=1,
-        eos_token_id=2,
-    )
-    transformers.RobertaModel(config).save_pretrained(path)
-    core = tokenizers.Tokenizer(
-        tokenizers.models.WordLevel({word: n for n, word in enumerate(WORDS)}, unk_token="<unk>")
-    )
-    core.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    core.post_processor = tokenizers.processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-    fast.save_pretrained(path)
-    return path
+@pytest.fixture
+def folder(tiny_roberta: Path) -> Path:
+    return tiny_roberta
 
 
 def build(folder: Path, *, trainable: bool = False) -> TextEncoder:
@@ -133,23 +105,10 @@ def test_a_torn_file_of_the_cache_is_made_again(folder: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("joining", ["concatenation", "gated"])
 def test_fusion_of_cached_features_is_that_of_the_encoders_themselves(
-    folder: Path, tmp_path: Path, joining: str
+    folder: Path, tiny_wavlm: Path, tmp_path: Path, joining: str
 ) -> None:
     """A tiny random WavLM and the tiny random RoBERTa, one utterance without words."""
-    speech = tmp_path / "speech"
-    torch.manual_seed(1)
-    transformers.WavLMModel(
-        transformers.WavLMConfig(
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=32,
-            conv_dim=(8,) * 7,
-            num_conv_pos_embeddings=8,
-            num_conv_pos_embedding_groups=2,
-        )
-    ).save_pretrained(speech)
-    hearing, reading = HuggingFaceConfig(path=str(speech)).build(), build(folder)
+    hearing, reading = HuggingFaceConfig(path=str(tiny_wavlm)).build(), build(folder)
     cache = TextFeatureCache(tmp_path, reading, TextEncoderConfig(path=str(folder)))
     lengths = torch.tensor([8000, 4000, 6000])
     waves = torch.randn(3, 8000, generator=torch.Generator().manual_seed(2))

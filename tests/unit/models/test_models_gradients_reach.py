@@ -13,6 +13,7 @@ from merit_cli.losses.enhancement import EnhancementTerms
 from merit_cli.losses.objective import ObjectiveConfig, loss_terms, objective_sums
 from merit_cli.models import MODELS
 from merit_cli.models.sparse_merit import SparseMeritConfig
+from merit_cli.models.speech_text import BASE_DIM, reads_words
 from merit_cli.models.waveform_model import hears_waveform
 
 SMALL = {"trunk_width": 16, "trunk_expansion": 1, "trunk_blocks": 1, "blstm_hidden": 8, "ser_hidden": 8}
@@ -39,6 +40,8 @@ SPARSE: list[dict[str, Any]] = [
 ]
 
 
+WORDS = (torch.randn(3, 5, BASE_DIM, generator=torch.Generator().manual_seed(2)), torch.arange(15).view(3, 5) < 8)
+"""Tokens of five, three and no words."""
 RATINGS = torch.tensor([[0.1, 0.5, 0.9], [0.4, 0.2, 0.3], [0.8, 0.9, 0.2]])
 
 
@@ -55,13 +58,14 @@ class Trainer:
         backbone = WaveformConfig() if hears_waveform(config) else LogMelConfig(num_layers=2)
         self.parts = build_parts(config, backbone, num_classes=3)
         self.model, self.objective = self.parts.model, ObjectiveConfig(enhancement=TERMS, **weights)
+        self.words = WORDS if reads_words(config) else ()
         self.optimiser = torch.optim.AdamW(self.model.parameters(), 1e-3)
 
     def step(self) -> MultiTaskOutput:
         """One step; its gradients stay. Returns the model's output."""
         self.optimiser.zero_grad(set_to_none=True)
         features = self.parts.backbone(waves(0), LENGTHS)
-        output = self.model(features, waves(0), LENGTHS)
+        output = self.model(features, waves(0), LENGTHS, *self.words)
         emotion = torch.tensor([0, 1, 2])
         sums = objective_sums(
             output, lengths_B=LENGTHS, clean_BN=waves(1), emotion_B=emotion, terms=TERMS, attributes_BA=RATINGS

@@ -59,7 +59,10 @@ def test_warm_up_rises_and_the_cosine_ends_at_zero() -> None:
 def test_backbone_and_model_have_their_own_rates_and_vectors_do_not_decay() -> None:
     frozen = nn.Linear(3, 3).requires_grad_(False)
     backbone, model = nn.Sequential(nn.Linear(2, 3), frozen), nn.Linear(3, 1)
-    optimiser = make_optimiser(backbone, model, OptimiserConfig(learning_rate=0.1, backbone_learning_rate=0.01))
+    optimiser = make_optimiser(
+        nn.ModuleDict({"backbone": backbone, "model": model}),
+        OptimiserConfig(learning_rate=0.1, backbone_learning_rate=0.01),
+    )
     set_rate(optimiser, 0.5)
     found = [
         (group["lr"], group["weight_decay"], [tuple(p.shape) for p in group["params"]])
