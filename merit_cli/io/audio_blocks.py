@@ -1,12 +1,12 @@
 """Audio files read block by block, all channels, nothing mended: for looking at files of any length."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import soundfile
 
 from merit_cli.errors import BadData
-from merit_cli.io.audio_file import AudioInfo, FloatArray
+from merit_cli.io.audio_file import AudioInfo, FloatArray, open_audio
 
 BLOCK_SAMPLES = 1 << 18
 """Samples of each channel in a block."""
@@ -24,19 +24,39 @@ def read_blocks(path: Path, info: AudioInfo, *, start: int = 0, num_samples: int
     Raises:
         BadData: The file breaks off or is damaged.
     """
-    left = info.num_samples - start if num_samples is None else num_samples
-    position = start
+    count = info.num_samples - start if num_samples is None else num_samples
     try:
         with soundfile.SoundFile(str(path)) as handle:
             handle.seek(start)
-            while left > 0:
-                wanted = min(BLOCK_SAMPLES, left)
-                block: FloatArray = handle.read(wanted, dtype="float32", always_2d=True)
-                if len(block) != wanted:
-                    break
-                position, left = position + wanted, left - wanted
-                yield block
+            yield from _blocks(handle, path, start, count)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise BadData("the file breaks off or is damaged", place=str(path), hint=f"libsndfile says: {error}") from None
-    if left > 0:
-        raise BadData(f"the file breaks off near sample {position} of {info.num_samples}", place=str(path))
+
+
+def read_through(path: Path, take: Callable[[FloatArray], object]) -> AudioInfo:
+    """Give every block of a file to ``take``, opening it once; returns its header.
+
+    Raises:
+        NoInput: There is no such file.
+        BadData: It is empty, truncated, not audio, breaks off or is damaged.
+    """
+    with open_audio(path) as handle:
+        info = AudioInfo(handle.samplerate, handle.channels, handle.frames, handle.subtype)
+        try:
+            for block in _blocks(handle, path, 0, info.num_samples):
+                take(block)
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            hint = f"libsndfile says: {error}"
+            raise BadData("the file breaks off or is damaged", place=str(path), hint=hint) from None
+    return info
+
+
+def _blocks(handle: soundfile.SoundFile, path: Path, start: int, count: int) -> Iterator[FloatArray]:
+    position, left = start, count
+    while left > 0:
+        wanted = min(BLOCK_SAMPLES, left)
+        block: FloatArray = handle.read(wanted, dtype="float32", always_2d=True)
+        if len(block) != wanted:
+            raise BadData(f"the file breaks off near sample {position} of {handle.frames}", place=str(path))
+        position, left = position + wanted, left - wanted
+        yield block

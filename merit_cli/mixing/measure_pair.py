@@ -4,19 +4,18 @@ For the level ``rms`` files of any length are measured in blocks; the other leve
 float32.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from merit_cli.audio.alignment import estimate_gain, find_shift
-from merit_cli.audio.clipping import ClippingCounter
 from merit_cli.audio.levels import SILENCE_POWER, noise_power, sum_of_squares
 from merit_cli.audio.snr import power_ratio_db
+from merit_cli.audio.tally import SignalTally
 from merit_cli.errors import BadData, Unavailable
 from merit_cli.io.audio_blocks import read_blocks
 from merit_cli.io.audio_file import AudioInfo, FloatArray
@@ -78,29 +77,12 @@ class _Unreadable(BadData):
     part: Part = "noisy"
 
 
-@dataclass
-class _Track:
+@dataclass(kw_only=True)
+class _Track(SignalTally):
     """What is gathered of one file."""
 
     part: Part
     subtype: str
-    energy: float = 0.0
-    num_bad: int = 0
-    digest: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
-    clipping: list[ClippingCounter] = field(default_factory=list)
-
-    def add(self, block: FloatArray) -> FloatArray:
-        """Takes in a block; gives it back with NaN as 0, so that the rest can be measured."""
-        is_good = np.isfinite(block)
-        if not is_good.all():
-            self.num_bad += int(is_good.size - np.count_nonzero(is_good))
-            block = np.where(is_good, block, np.float32(0.0))
-        self.clipping = self.clipping or [ClippingCounter() for _ in range(block.shape[1])]
-        for channel, counter in enumerate(self.clipping):
-            counter.add(block[:, channel])
-        self.digest.update((block + np.float32(0.0)).tobytes())  # -0 and 0 sound the same
-        self.energy += sum_of_squares(block.ravel())
-        return block
 
 
 class _Meter:
@@ -108,7 +90,7 @@ class _Meter:
 
     def __init__(self, pair: Pair, files: Sequence[tuple[Part, Path]], infos: Sequence[AudioInfo]) -> None:
         self.pair, self.files, self.infos = pair, files, infos
-        self.tracks = [_Track(part, info.subtype) for (part, _), info in zip(files, infos, strict=True)]
+        self.tracks = [_Track(part=part, subtype=info.subtype) for (part, _), info in zip(files, infos, strict=True)]
         self.num_values = 0
         self.clean_energy = self.residual_energy = self.stem_energy = self.worst_sum = 0.0
         self.loudest = -1.0
@@ -239,9 +221,8 @@ class _Meter:
 
     def _clipped(self) -> Iterator[Finding]:
         for track in self.tracks:
-            share = max((counter.result().share for counter in track.clipping), default=0.0)
-            if share > 0.0:
-                yield Finding(self.pair.id, "clipped", track.part, 0, round(share, 6))
+            if track.clipped_share > 0.0:
+                yield Finding(self.pair.id, "clipped", track.part, 0, round(track.clipped_share, 6))
 
     def _is_clipped(self, part: Part) -> bool:
         return any(one.part == part for one in self._clipped())

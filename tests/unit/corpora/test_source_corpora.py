@@ -216,8 +216,10 @@ def test_dns_test_pairs_are_found_by_number(tmp_path: Path) -> None:
     assert [remark.id for remark in prepared.remarks] == ["clnsp2_fan_1_snr0_tl-21_fileid_9"]
 
 
-@pytest.mark.parametrize("name", ["voicebank-demand", "dns-challenge", "demand"])
-def test_a_source_goes_through_prepare_without_leaks(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [("voicebank-demand", "pairs"), ("dns-challenge", "speech"), ("demand", "noise")]
+)
+def test_a_source_goes_through_prepare_without_leaks(name: str, kind: str, tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     make = {"voicebank-demand": voicebank, "dns-challenge": dns}.get(name)
     if make:
@@ -229,6 +231,7 @@ def test_a_source_goes_through_prepare_without_leaks(name: str, tmp_path: Path) 
     assert callable(prepared)
     assert check_leaks(prepared(raw, tmp_path / "o").utterances) == []
     assert summary.utterances > 0
+    assert summary.kind == kind
     assert (tmp_path / "out" / "manifest.jsonl").exists()
 
 

@@ -27,7 +27,7 @@ def prepare_tiny(raw: Path | None, output: Path) -> PreparedCorpus:
     utterances = []
     for number, split in enumerate(("train", "dev", "test")):
         path = output / "audio" / f"{split}.flac"
-        write_audio(path, np.full(160, 0.1), 16000)
+        write_audio(path, np.full(160, 0.1 + 0.1 * number), 16000)
         utterances.append(Utterance(split, path, 16000, 160, speaker=f"s{number}", split=split))
     return PreparedCorpus(utterances, Card(name="tiny", notes=("a note",)))
 
