@@ -7,14 +7,14 @@ Shape suffixes: B batch, N samples, L layers, T frames, D features.
 """
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from merit_cli.backbones.fine_tuning import TunedEncoder, TuningConfig
 from merit_cli.carriers import EncoderShape
-from merit_cli.config.frozen import FrozenConfig
 from merit_cli.errors import BadData, Unavailable, UsageError
 from merit_cli.models.masks import encoder_frames, frame_mask
 
@@ -23,19 +23,21 @@ MAY_BE_MISSING = ("masked_spec_embed",)
 """Used by masking in pre-training only, which is off."""
 
 
-class HuggingFaceEncoder(nn.Module):
+class HuggingFaceEncoder(TunedEncoder):
     """Every layer of a speech encoder.
 
     Args:
         encoder: A transformers model with ``feature_extractor``, ``feature_projection`` and ``encoder``.
-        trainable: Whether all but the convolutional front end may learn.
+        tuning: What of it learns; never the convolutional front end, nor what no layer's output depends on and what
+            would wait for a gradient for ever.
     """
 
-    def __init__(self, encoder: Any, *, trainable: bool) -> None:
-        super().__init__()
+    def __init__(self, encoder: Any, tuning: TuningConfig) -> None:
         config = encoder.config
-        self.encoder = encoder
-        self.trainable = trainable
+        final_norm = ("encoder.layer_norm.",) if config.do_stable_layer_norm else ()
+        super().__init__(
+            encoder, encoder.encoder.layers, tuning, never=("feature_extractor.", *MAY_BE_MISSING, *final_norm)
+        )
         self.shape = EncoderShape(
             num_layers=config.num_hidden_layers + 1,
             dim=config.hidden_size,
@@ -43,24 +45,7 @@ class HuggingFaceEncoder(nn.Module):
             strides=tuple(config.conv_stride),
         )
         self._norm_is_over_time = config.feat_extract_norm == "group"
-        self.encoder.requires_grad_(trainable)
-        self.encoder.feature_extractor.requires_grad_(False)
-        self._freeze_what_is_not_used(has_final_norm=bool(config.do_stable_layer_norm))
         self.encoder.feature_extractor._requires_grad = False  # else it asks for the waveform's gradient
-        self.train()
-
-    def _freeze_what_is_not_used(self, *, has_final_norm: bool) -> None:
-        """Parameters that no layer's output depends on, and that would wait for a gradient for ever."""
-        for name in MAY_BE_MISSING:
-            if hasattr(self.encoder, name):
-                getattr(self.encoder, name).requires_grad_(False)
-        if has_final_norm:
-            self.encoder.encoder.layer_norm.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
-        """Training mode; a frozen encoder stays in evaluation mode, without dropout."""
-        super().train(mode and self.trainable)
-        return self
 
     def forward(self, noisy_BN: Tensor, lengths_B: Tensor) -> Tensor:
         """Features (B, L, T, D); frames beyond an utterance's own are not defined."""
@@ -115,12 +100,11 @@ def _layers_of(transformer: Any, hidden_BTD: Tensor, valid_BT: Tensor) -> list[T
     return seen
 
 
-class HuggingFaceConfig(FrozenConfig):
-    """A speech encoder in a local folder, as ``save_pretrained`` writes it.
+class HuggingFaceConfig(TuningConfig):
+    """A speech encoder in a local folder, as ``save_pretrained`` writes it; what of it is trained, as it says.
 
     Args:
         path: The folder.
-        trainable: Whether all but the convolutional front end is trained.
         hidden_dropout: Of a trained encoder's layers.
         attention_dropout: Of its attention weights.
         activation_dropout: Inside its feed-forward layers.
@@ -129,7 +113,6 @@ class HuggingFaceConfig(FrozenConfig):
 
     name: Literal["huggingface"] = "huggingface"
     path: str
-    trainable: bool = False
     hidden_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     attention_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     activation_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -140,7 +123,7 @@ class HuggingFaceConfig(FrozenConfig):
 
         Raises:
             Unavailable: The folder or the package ``transformers`` is missing.
-            UsageError: The folder holds another kind of model.
+            UsageError: The folder holds another kind of model, or one that cannot be tuned like that.
             BadData: The weights do not fill the model.
         """
         folder = Path(self.path)
@@ -150,7 +133,7 @@ class HuggingFaceConfig(FrozenConfig):
                 place=self.path,
                 hint="backbone.path is a folder with config.json and model.safetensors",
             )
-        return HuggingFaceEncoder(self._load(folder), trainable=self.trainable)
+        return HuggingFaceEncoder(self._load(folder), self)
 
     def _load(self, folder: Path) -> nn.Module:
         import merit_cli.torchaudio_bridge  # noqa: F401 - transformers imports torchaudio

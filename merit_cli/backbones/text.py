@@ -5,43 +5,31 @@ Shape suffixes: B batch, S tokens, D features.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from merit_cli.config.frozen import FrozenConfig
+from merit_cli.backbones.fine_tuning import TunedEncoder, TuningConfig
 from merit_cli.errors import BadData, Unavailable
 
 
-class TextEncoder(nn.Module):
+class TextEncoder(TunedEncoder):
     """The last hidden states of a text encoder.
 
     Args:
         encoder: A transformers model with ``last_hidden_state``.
         tokenizer: Its tokenizer.
-        trainable: Whether it may learn.
+        tuning: What of it learns; never the pooler, on which the states do not depend.
         max_tokens: Longer transcripts are cut.
     """
 
-    def __init__(self, encoder: Any, tokenizer: Any, *, trainable: bool, max_tokens: int) -> None:
-        super().__init__()
-        self.encoder = encoder
+    def __init__(self, encoder: Any, tokenizer: Any, tuning: TuningConfig, *, max_tokens: int) -> None:
+        super().__init__(encoder, _layers_of(encoder), tuning, never=("pooler.",))
         self.tokenizer = tokenizer
-        self.trainable = trainable
         self.max_tokens = max_tokens
         self.dim: int = encoder.config.hidden_size
-        self.encoder.requires_grad_(trainable)
-        for name, parameter in self.encoder.named_parameters():
-            if name.startswith("pooler."):  # the states do not depend on it, so it would wait for a gradient for ever
-                parameter.requires_grad_(False)
-        self.train()
-
-    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's signature
-        """Training mode; a frozen encoder stays in evaluation mode, without dropout."""
-        super().train(mode and self.trainable)
-        return self
 
     def forward(self, transcripts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Features (B, S, D), zero on padding, and the mask of valid tokens (B, S); an empty transcript has none."""
@@ -56,18 +44,24 @@ class TextEncoder(nn.Module):
         return states_BSD.masked_fill(~valid_BS.unsqueeze(-1), 0.0), valid_BS
 
 
-class TextEncoderConfig(FrozenConfig):
+def _layers_of(encoder: Any) -> nn.ModuleList:
+    """The transformer layers, wherever the architecture keeps them."""
+    lists = (one for one in encoder.modules() if isinstance(one, nn.ModuleList))
+    return next(one for one in lists if len(one) == encoder.config.num_hidden_layers)
+
+
+class TextEncoderConfig(TuningConfig):
     """A text encoder in a folder as ``save_pretrained`` writes it, or by its hub id where it was downloaded before.
+
+    What of it is trained, `TuningConfig` says.
 
     Args:
         path: The folder or the id, such as ``FacebookAI/roberta-large``.
-        trainable: Whether it is trained.
         max_tokens: Longer transcripts are cut.
     """
 
     name: Literal["text"] = "text"
     path: str
-    trainable: bool = False
     max_tokens: int = Field(default=256, ge=3)
 
     def build(self) -> TextEncoder:
@@ -99,4 +93,4 @@ class TextEncoderConfig(FrozenConfig):
             raise BadData(
                 f"{len(lacking)} tensors of the text encoder have no weights, the first {lacking[0]!r}", place=self.path
             )
-        return TextEncoder(model, tokenizer, trainable=self.trainable, max_tokens=self.max_tokens)
+        return TextEncoder(model, tokenizer, self, max_tokens=self.max_tokens)

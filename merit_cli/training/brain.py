@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import merit_cli.torchaudio_bridge  # noqa: F401
+from merit_cli.backbones.fine_tuning import TunedEncoder
 from merit_cli.backbones.forward import run_modules
 from merit_cli.carriers import MultiTaskOutput, SpeechBatch
 from merit_cli.data.collate import EffectiveBatch, to_device
@@ -136,6 +137,9 @@ class MeritBrain(ResumableBrain):
         if stage == Stage.TRAIN and epoch is not None:
             self.is_training_done = False
             self.mix_seed = draw_epoch(self.train_data, epoch)
+            for module in self.modules.values():
+                if isinstance(module, TunedEncoder):
+                    module.set_epoch(epoch)
             if self.step == 0:
                 self.record = self.record.next_epoch(epoch)
         else:

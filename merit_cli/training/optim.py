@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from merit_cli.backbones.fine_tuning import TunedEncoder
 from merit_cli.config.frozen import FrozenConfig
 
 
@@ -18,6 +19,8 @@ class OptimiserConfig(FrozenConfig):
         learning_rate: Of the new modules.
         backbone_learning_rate: Of a backbone that is trained.
         text_learning_rate: Of a text encoder that is trained.
+        layer_decay: The rate of each layer of a trained encoder over that of the layer above it; 1 treats all alike
+            (Clark et al., 2020, ELECTRA, appendix A).
         weight_decay: Decoupled; not applied to biases, gains and other vectors.
         schedule: ``constant``, or ``cosine`` from the full rate to zero at the last step.
         warmup_steps: Steps of linear rise to the full rate.
@@ -29,6 +32,7 @@ class OptimiserConfig(FrozenConfig):
     learning_rate: float = Field(default=5e-5, gt=0.0)
     backbone_learning_rate: float = Field(default=2.5e-5, gt=0.0)
     text_learning_rate: float = Field(default=2.5e-5, gt=0.0)
+    layer_decay: float = Field(default=1.0, gt=0.0, le=1.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: int = Field(default=0, ge=0)
@@ -52,9 +56,18 @@ def make_optimiser(modules: nn.ModuleDict, config: OptimiserConfig) -> torch.opt
         group
         for name, rate in rates.items()
         if name in modules
-        for group in _groups(modules[name].parameters(), rate, config.weight_decay)
+        for parameters, share in _shares(modules[name], config.layer_decay)
+        for group in _groups(parameters, rate * share, config.weight_decay)
     ]
     return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def _shares(module: nn.Module, layer_decay: float) -> list[tuple[Iterable[nn.Parameter], float]]:
+    """Parameters with their share of the module's rate: less for each stage below an encoder's last layer."""
+    if layer_decay == 1.0 or not isinstance(module, TunedEncoder):
+        return [(module.parameters(), 1.0)]
+    stages = module.stages()
+    return [(stage, layer_decay**depth) for depth, stage in enumerate(reversed(stages))]
 
 
 def _groups(parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> list[dict[str, object]]:

@@ -105,7 +105,7 @@ class TaskGradients:
     """Sums of the tasks' gradients over the parts of an effective batch.
 
     Args:
-        parameters: Name to each trainable parameter.
+        parameters: Name to each trainable parameter; one that is closed in this epoch has no gradient.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
@@ -126,8 +126,10 @@ class TaskGradients:
             sums = self.sums.setdefault(task, [None] * len(self.parameters))
             if not losses[task].requires_grad:
                 continue
-            found = torch.autograd.grad(losses[task], self.parameters, retain_graph=True, allow_unused=True)
-            for place, gradient in enumerate(found):
+            open_now = [place for place, one in enumerate(self.parameters) if one.requires_grad]
+            wanted = [self.parameters[place] for place in open_now]
+            found = torch.autograd.grad(losses[task], wanted, retain_graph=True, allow_unused=True)
+            for place, gradient in zip(open_now, found, strict=True):
                 if gradient is not None:
                     before = sums[place]
                     sums[place] = gradient.detach() if before is None else before + gradient.detach()

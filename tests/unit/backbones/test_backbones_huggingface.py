@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import merit_cli.torchaudio_bridge  # noqa: F401 - transformers imports torchaudio
+from merit_cli.backbones.fine_tuning import TuningConfig
 from merit_cli.backbones.huggingface import HuggingFaceConfig, HuggingFaceEncoder
 from merit_cli.errors import BadData, Unavailable, UsageError
 
@@ -100,7 +101,7 @@ def test_wavlm_large_has_the_parameters_of_the_specification() -> None:
         model = transformers.WavLMModel(config)
     assert sum(value.numel() for value in model.parameters()) == 315_453_120
     assert sum(value.numel() for value in model.feature_extractor.parameters()) == 4_206_592
-    encoder = HuggingFaceEncoder(model, trainable=True)
+    encoder = HuggingFaceEncoder(model, TuningConfig(trainable=True))
     assert (encoder.shape.num_layers, encoder.shape.dim, encoder.shape.num_frames(16_000)) == (25, 1024, 49)
 
 
