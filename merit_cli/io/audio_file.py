@@ -63,17 +63,17 @@ class Audio:
     file: AudioInfo | None = None
 
 
-_known_header: ContextVar[Callable[[Path], AudioInfo | None] | None] = ContextVar("known_header", default=None)
+_header_reader: ContextVar[Callable[[Path], AudioInfo] | None] = ContextVar("header_reader", default=None)
 
 
 @contextmanager
-def known_headers(lookup: Callable[[Path], AudioInfo | None]) -> Iterator[None]:
-    """Within the block `audio_info` asks ``lookup`` first and opens a file only where that gives None."""
-    token = _known_header.set(lookup)
+def headers_read_by(reader: Callable[[Path], AudioInfo]) -> Iterator[None]:
+    """Within the block `audio_info` asks ``reader``, which may know headers and stands for `read_header`."""
+    token = _header_reader.set(reader)
     try:
         yield
     finally:
-        _known_header.reset(token)
+        _header_reader.reset(token)
 
 
 def audio_info(path: Path) -> AudioInfo:
@@ -83,9 +83,16 @@ def audio_info(path: Path) -> AudioInfo:
         NoInput: There is no such file.
         BadData: It is empty, truncated or not audio.
     """
-    lookup = _known_header.get()
-    if lookup is not None and (known := lookup(path)) is not None:
-        return known
+    return (_header_reader.get() or read_header)(path)
+
+
+def read_header(path: Path) -> AudioInfo:
+    """The header of an audio file, from the file itself.
+
+    Raises:
+        NoInput: There is no such file.
+        BadData: It is empty, truncated or not audio.
+    """
     with open_audio(path) as handle:
         return AudioInfo(handle.samplerate, handle.channels, handle.frames, handle.subtype)
 

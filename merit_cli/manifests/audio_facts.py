@@ -1,7 +1,7 @@
 """What was measured of audio files, kept beside a manifest so that a file is read again only once it has changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from merit_cli.audio.tally import SignalTally
 from merit_cli.errors import BadData, MeritError
 from merit_cli.io.audio_blocks import read_through
-from merit_cli.io.audio_file import AudioInfo, audio_info
+from merit_cli.io.audio_file import AudioInfo, read_header
 from merit_cli.io.jsonl import Line, LineWriter, read_lines, write_lines
 from merit_cli.workers import Progress, run_items
 
@@ -46,7 +46,11 @@ class AudioFacts:
 
     def to_line(self) -> Line:
         """The facts as JSON data, empty ones left out."""
-        return {key: value for key, value in asdict(self).items() if value or key in ("path", "size", "mtime_ns")}
+        line: Line = {"path": self.path, "size": self.size, "mtime_ns": self.mtime_ns}
+        if self.info is not None:
+            line["info"] = vars(self.info)
+        rest = {key: getattr(self, key) for key in ("content", "num_bad", "clipped_share", "is_silent", "problem")}
+        return line | {key: value for key, value in rest.items() if value}
 
     @classmethod
     def from_line(cls, line: Line) -> "AudioFacts":
@@ -63,20 +67,28 @@ class KnownAudio:
     """Facts by path, of which only those are given out whose file has the same size and time as then."""
 
     def __init__(self, facts: Mapping[str, AudioFacts]) -> None:
-        self._facts = facts
+        self._facts = dict(facts)
 
     def facts(self, path: Path) -> AudioFacts | None:
         """What is known of a file; None where it is new or changed."""
         known = self._facts.get(str(path))
         if known is None:
             return None
-        size, mtime_ns = _state(path)
-        return known if (known.size, known.mtime_ns) == (size, mtime_ns) else None
+        return known if (known.size, known.mtime_ns) == _state(path) else None
 
-    def header(self, path: Path) -> AudioInfo | None:
-        """What is known of a file's header."""
+    def header(self, path: Path) -> AudioInfo:
+        """A file's header, read where it is not known, and known from then on.
+
+        Raises:
+            NoInput: There is no such file.
+            BadData: It is empty, truncated or not audio.
+        """
         known = self.facts(path)
-        return known.info if known else None
+        if known is None or known.info is None:
+            known = AudioFacts(str(path), *_state(path), read_header(path))
+            self._facts[known.path] = known
+        assert known.info is not None, known
+        return known.info
 
 
 def read_facts(folder: Path) -> dict[str, AudioFacts]:
@@ -151,7 +163,7 @@ def _measure(path: Path, *, full: bool) -> AudioFacts:
     size, mtime_ns = _state(path)
     try:
         if not full:
-            return AudioFacts(str(path), size, mtime_ns, audio_info(path))
+            return AudioFacts(str(path), size, mtime_ns, read_header(path))
         tally = SignalTally()
         info = read_through(path, tally.add)
     except (MeritError, OSError) as error:

@@ -7,6 +7,7 @@ id, never by editing a path.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,14 @@ class Utterance:
 def _relative(path: Path, root: Path) -> str:
     """``path`` from ``root``; below it, which is the usual, without asking for the working folder."""
     name, prefix = path.as_posix(), f"{root.as_posix()}/"
-    return name[len(prefix) :] if name.startswith(prefix) else Path(os.path.relpath(path, root)).as_posix()
+    return name[len(prefix) :] if name.startswith(prefix) else f"{_way(str(path.parent), str(root))}{path.name}"
+
+
+@lru_cache(maxsize=1024)
+def _way(folder: str, root: str) -> str:
+    """From ``root`` to a folder elsewhere, with a slash at its end; many files share one."""
+    way = Path(os.path.relpath(folder, root)).as_posix()
+    return "" if way == "." else f"{way}/"
 
 
 def _plain(error: TypeError) -> str:

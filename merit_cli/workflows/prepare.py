@@ -14,7 +14,7 @@ from merit_cli.corpora import CORPORA
 from merit_cli.corpora.prepared import CorpusAdapter, Remark
 from merit_cli.corpora.split_plans import DEFAULT_FOLDS, SplitPlan, apply_split_plan, check_split_plan, parse_split_plan
 from merit_cli.errors import MeritError, NoInput, Unavailable
-from merit_cli.io.audio_file import known_headers
+from merit_cli.io.audio_file import headers_read_by
 from merit_cli.io.hashing import hash_of_files, sha256_of_file
 from merit_cli.io.jsonl import write_lines
 from merit_cli.io.ledger import Entry
@@ -144,7 +144,7 @@ def run_prepare(
         return PrepareSummary(**{**stored, "notes": tuple(stored["notes"])})
     if run.state == "resumed":
         known = KnownAudio(read_facts(run.path))
-    with known_headers(known.header):
+    with headers_read_by(known.header):
         utterances, card, remarks = adapter(raw, run.path)
     plan_notes: list[str] = []
     if plan.kind != "corpus":

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from merit_cli.assets import bundled
-from merit_cli.errors import BadData
+from merit_cli.errors import BadData, NoInput
 from merit_cli.io import audio_blocks, audio_file
 from merit_cli.io.ledger import read_ledger
 from merit_cli.manifests import audio_facts
@@ -139,7 +139,8 @@ def test_a_file_of_the_same_size_and_time_is_not_looked_at_and_a_rewritten_one_i
     assert known.facts(path) is not None
     path.write_bytes(path.read_bytes()[:-1])
     assert known.facts(path) is None
-    assert known.header(raw / "nowhere.wav") is None
+    with pytest.raises(NoInput):
+        known.header(raw / "nowhere.wav")
 
 
 def test_a_stopped_run_goes_on_from_the_files_it_had_measured(raw: Path, opened: list[str]) -> None:
