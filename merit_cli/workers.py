@@ -26,6 +26,8 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, the items finished and the items in all."""
+Say = Callable[[str], None]
+"""Called with a sentence that the user should know."""
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _AHEAD_BYTES = 4096
@@ -52,7 +54,7 @@ class Machine:
         overwrite: Throw away another run in the output folder.
         retry_failed: Try failed and skipped items again.
         progress: Told how far each stage is.
-        say: Told in a sentence what the user should know before the work begins.
+        say: Told in a sentence what the user should know now.
     """
 
     workers: int = 1
@@ -61,7 +63,7 @@ class Machine:
     overwrite: bool = False
     retry_failed: bool = False
     progress: Progress = no_progress
-    say: Callable[[str], None] = say_nothing
+    say: Say = say_nothing
 
 
 class WorkerDied(BadData):

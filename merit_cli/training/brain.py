@@ -33,11 +33,11 @@ from merit_cli.training.optim import rate_factor, set_rate
 from merit_cli.training.ranks import any_rank, gathered, on_first, rank
 from merit_cli.training.resumable import ResumableBrain
 from merit_cli.training.resume import StopRequest, keep_first_lines, make_checkpointer
-from merit_cli.training.routing_checks import check_routers
+from merit_cli.training.routing_checks import check_routers, collapse_warning
 from merit_cli.training.selection import is_over
 from merit_cli.training.settings import FitSettings
 from merit_cli.training.step import Stepper
-from merit_cli.workers import Progress
+from merit_cli.workers import Progress, Say
 
 from speechbrain.core import Stage  # isort: skip - the bridge goes first
 from speechbrain.utils.epoch_loop import EpochCounter  # isort: skip
@@ -54,6 +54,7 @@ class MeritBrain(ResumableBrain):
         folder: The run: gets ``checkpoints/``, ``metrics.jsonl`` and ``timing.jsonl``.
         stop: Asks for a checkpoint and an early end.
         progress: Told each step.
+        say: Told of an expert that collapsed, as its epoch ends.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class MeritBrain(ResumableBrain):
         folder: Path,
         stop: StopRequest,
         progress: Progress,
+        say: Say,
     ) -> None:
         run_opts = {"device": settings.device, "noprogressbar": True, "precision": settings.precision}
         run_opts["eval_precision"] = settings.precision
@@ -75,7 +77,8 @@ class MeritBrain(ResumableBrain):
             checkpointer=make_checkpointer(folder / "checkpoints" / "last", dict(modules.items())),
         )
         self.settings, self.dev_metrics, self.folder = settings, dev_metrics, folder
-        self.stop, self.progress = stop, progress
+        self.stop, self.progress, self.say = stop, progress, say
+        self.said_collapsed: set[int] = set()
         self.class_weight_C = None if class_weight_C is None else class_weight_C.to(self.device)
         self.counter = EpochCounter(limit=settings.epochs)
         self.checkpointer.add_recoverable("epoch", self.counter)
@@ -231,6 +234,8 @@ class MeritBrain(ResumableBrain):
         on_first(keep_candidates, self.folder, self.modules, self.record.scores(), count=count)
         self.average.swap()
         self._save_checkpoint(end_of_epoch=True)
+        if (warning := collapse_warning(self.record, self.modules["model"], self.said_collapsed)) is not None:
+            self.say(warning)
         self._check_routers()
         self._end_early()
         if any_rank(self.stop.wanted) and self.record.epoch < self.counter.limit:

@@ -38,14 +38,36 @@ def check_routers(record: EpochRecord, model: nn.Module, *, strict: bool, run: P
                 place=str(run),
                 hint="its probabilities may be saturated: raise objective.router_z_weight, or say router_grad: none",
             )
-    is_frozen = all(record.routing.gradient_norms.get(task, 0.0) == 0.0 for task in routers)
-    collapsed = record.routing.collapsed()
-    if strict and routers and not is_frozen and collapsed:
+    collapsed = _collapsed(record, routers)
+    if strict and collapsed:
         raise CheckFailed(
             f"{_named(collapsed, model)} got under 1 % of the frames of epoch {record.epoch}",
             place=str(run),
             hint="raise objective.balance_weight, or go on by the same command without --strict-routing",
         )
+
+
+def collapse_warning(record: EpochRecord, model: nn.Module, known: set[int]) -> str | None:
+    """A sentence, as the epoch ends, for the experts that collapsed and were not said before.
+
+    Args:
+        record: Of the finished epoch.
+        model: With the routers.
+        known: Experts that were said; those of this sentence are added.
+    """
+    new = [expert for expert in _collapsed(record, _learning_routers(model)) if expert not in known]
+    known.update(new)
+    if not new:
+        return None
+    who = f"{_named(new, model)} got under 1 % of the frames of epoch {record.epoch}"
+    return f"COLLAPSED ROUTER: {who}; --strict-routing ends such a run"
+
+
+def _collapsed(record: EpochRecord, routers: Mapping[str, Router]) -> list[int]:
+    """Experts under 1 % of the epoch's frames; none of routers that had no gradient at all."""
+    if all(record.routing.gradient_norms.get(task, 0.0) == 0.0 for task in routers):
+        return []
+    return record.routing.collapsed()
 
 
 def collapse_notes(epochs: Mapping[int, Mapping[str, Any]], model: nn.Module) -> list[str]:

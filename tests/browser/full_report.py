@@ -167,4 +167,4 @@ def _example(folder: Path, number: int) -> Example:
         Strip(f"expert of {task}", tuple(np.repeat(rng.integers(0, 4, num_frames), 3)[:num_frames].tolist()), 4, 50.0)
         for task in ("enhancement", "emotion")
     )
-    return Example(f"voice{number}__v0", "lowest si_sdr_db gain over the noisy speech", facts, tuple(clips), strips)
+    return Example(f"voice{number}__v0", "lowest si_sdr_db gain over the noisy signal", facts, tuple(clips), strips)

@@ -42,7 +42,7 @@ def _by_score(findings: Findings, scored: Scored, count: int) -> list[tuple[Utte
         for index, (value, before) in enumerate(zip(own, base, strict=True))
         if value is not None and before is not None
     )
-    what = f"{spec.name} gain over the noisy speech" if is_gain else spec.name
+    what = f"{spec.name} gain over the noisy signal" if is_gain else spec.name
     places = different_places([source_of(utterances[index]) for _, index in ranked], count)
     return [(utterances[ranked[place][1]], f"{rank_words(place, len(ranked))} {what}") for place in places]
 

@@ -35,7 +35,7 @@ def _heat_maps(findings: Findings) -> Iterator[HeatMap]:
                 gain_over_noisy(scored, spec, part) if is_gain else row_cell(scored, scored.system, spec, part)
             ),
         )
-        what = f"{spec.name} gain over the noisy speech" if is_gain else spec.name
+        what = f"{spec.name} gain over the noisy signal" if is_gain else spec.name
         yield _heat_map(f"{what} of {scored.system}", spec, grid)
     if classified:
         spec = classified.metrics[0]

@@ -45,7 +45,7 @@ def focus_of(members: Sequence[Utterance]) -> tuple[str, list[Utterance]]:
 
 
 def enhancement_sentences(scored: Scored, utterances: Sequence[Utterance]) -> Iterator[str]:
-    """Gain over the noisy speech in each kind of noise, and whether a baseline does as well."""
+    """Gain over the noisy signal in each kind of noise, and whether a baseline does as well."""
     spec = leading_metric(scored)
     for kind, members in by_stationarity(utterances):
         where, part = focus_of(members)
@@ -54,7 +54,7 @@ def enhancement_sentences(scored: Scored, utterances: Sequence[Utterance]) -> It
             yield f"In {kind}{where}, {scored.system} has a {spec.name} of {quote(cell)}."
             continue
         gain = gain_over_noisy(scored, spec, part)
-        moves = f"{scored.system} {_moves(gain, spec)} the noisy speech's {spec.name}"
+        moves = f"{scored.system} {_moves(gain, spec)} the noisy signal's {spec.name}"
         guard = _guard(scored, part) if scored.has_baselines else ""
         yield f"In {kind}{where}, {moves}: {quote(gain, signed=True)}.{guard}"
 

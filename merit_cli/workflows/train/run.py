@@ -211,6 +211,7 @@ def _fit(
             folder=run.path,
             stop=stop,
             progress=machine.progress,
+            say=machine.say,
         )
         record = brain.run(loaders.train, loaders.dev)
         return _choose(brain, record, loaders, recipe.average_best)

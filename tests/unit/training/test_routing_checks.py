@@ -9,7 +9,7 @@ from merit_cli.backbones.log_mel import LogMelConfig
 from merit_cli.errors import CheckFailed
 from merit_cli.models.sparse_merit import SparseMerit, SparseMeritConfig
 from merit_cli.training.epoch_record import EpochRecord
-from merit_cli.training.routing_checks import check_routers, collapse_notes
+from merit_cli.training.routing_checks import check_routers, collapse_notes, collapse_warning
 from merit_cli.training.routing_usage import RoutingUsage
 from merit_cli.training.task_gradients import GradientReport, Meeting
 
@@ -53,6 +53,19 @@ def test_a_collapsed_expert_ends_a_strict_run_only() -> None:
         check_routers(record, make_model(), strict=True, run=Path("run"))
     assert "balance_weight" in caught.value.hint
     check_routers(make_record(counts=[500, 489, 11]), make_model(), strict=True, run=Path("run"))
+
+
+def test_a_collapsed_expert_is_said_once_as_its_epoch_ends() -> None:
+    known: set[int] = set()
+    found = [collapse_warning(make_record(counts=counts), make_model(), known) for counts in ([500, 499, 1],) * 2]
+    assert found[0] is not None
+    assert "expert 3 of 3 got under 1 % of the frames of epoch 4" in found[0]
+    assert found[1] is None
+    second = collapse_warning(make_record(counts=[1, 999, 0]), make_model(), known)
+    assert second is not None
+    assert "expert 1 of 3" in second
+    without_gradient = make_record(counts=[999, 1, 0], norm=0.0)
+    assert collapse_warning(without_gradient, make_model(), set()) is None
 
 
 def test_a_router_that_its_task_never_reached_ends_the_run() -> None:
