@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from merit_cli.backbones.contract import Backbone
 from merit_cli.backbones.normalisation import FloatArray
@@ -60,6 +61,27 @@ class FeatureCache:
         with atomic_path(path) as temporary:
             np.save(temporary, features_LTD, allow_pickle=False)
         return features_LTD
+
+
+class CachedEncoder(nn.Module):
+    """A frozen encoder that remembers, so that models behind it share its work on the same audio."""
+
+    def __init__(self, cache: FeatureCache) -> None:
+        super().__init__()
+        self.cache = cache
+        self.shape = cache.backbone.shape
+        self.trainable = False
+
+    def forward(self, noisy_BN: Tensor, lengths_B: Tensor) -> Tensor:
+        """Features of the one signal of a batch."""
+        assert noisy_BN.shape[0] == 1, noisy_BN.shape
+        return torch.from_numpy(self.cache.features(noisy_BN[0].cpu().numpy())).unsqueeze(0).to(noisy_BN.device)
+
+
+def with_cache(backbone: Backbone, folder: Path, config: FrozenConfig) -> nn.Module:
+    """The encoder with a memory in ``folder``, which takes one signal at a time; itself where it was trained."""
+    assert isinstance(backbone, nn.Module), type(backbone)
+    return backbone if backbone.trainable else CachedEncoder(FeatureCache(folder, backbone, config))
 
 
 def hash_of_encoder(backbone: object, config: FrozenConfig) -> str:

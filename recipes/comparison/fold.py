@@ -9,12 +9,11 @@ from pathlib import Path
 
 import torch
 from study import Study, System, train_recipe
-from torch import Tensor, nn
 
 from merit_cli.backbones.contract import Backbone
 from merit_cli.backbones.model_folder import load_model
 from merit_cli.backbones.trained_model import TrainedModel
-from merit_cli.data.feature_cache import FeatureCache
+from merit_cli.data.feature_cache import with_cache
 from merit_cli.enhancers.select import enhancer_config
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.predictions import PREDICTIONS_NAME, Prediction, write_predictions
@@ -109,21 +108,6 @@ def _enhanced(job: FoldJob, system: System, manifest: Path, *, mix_back: float) 
     return Path(summary.manifest)
 
 
-class CachedEncoder(nn.Module):
-    """A frozen encoder that remembers, so that systems on the same audio share its work."""
-
-    def __init__(self, cache: FeatureCache) -> None:
-        super().__init__()
-        self.cache = cache
-        self.shape = cache.backbone.shape
-        self.trainable = False
-
-    def forward(self, noisy_BN: Tensor, lengths_B: Tensor) -> Tensor:
-        """Features of the one signal of a batch."""
-        assert noisy_BN.shape[0] == 1, noisy_BN.shape
-        return torch.from_numpy(self.cache.features(noisy_BN[0].numpy())).unsqueeze(0)
-
-
 def _answer(job: FoldJob, system: System, data: Path) -> None:
     """Labels for every dev and test utterance and, where the model enhances, audio of the test ones."""
     folder = answers_folder(job.output, system)
@@ -154,7 +138,7 @@ def _load(run: Path, recipe: TrainRecipe, cache: Path) -> TrainedModel:
     model = load_model(run)
     backbone = model.modules["backbone"]
     assert isinstance(backbone, Backbone), type(backbone)
-    model.modules["backbone"] = CachedEncoder(FeatureCache(cache, backbone, recipe.backbone))
+    model.modules["backbone"] = with_cache(backbone, cache, recipe.backbone)
     return model
 
 
