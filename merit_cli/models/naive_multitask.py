@@ -214,3 +214,14 @@ class AttributesConfig(TaskMlpSizes):
     def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
         """The model for an encoder's features; ``num_classes`` has no effect."""
         return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)
+
+
+class EmotionAndAttributesConfig(TaskMlpSizes):
+    """Emotion recognition, and arousal, valence and dominance, on one trunk with a head each."""
+
+    tasks: ClassVar[tuple[str, ...]] = ("emotion", "attributes")
+    name: Literal["ser-multi-task"] = "ser-multi-task"
+
+    def build(self, encoder: EncoderShape, num_classes: int) -> BranchedModel:
+        """The model for an encoder's features."""
+        return _build(self, encoder, num_classes, tasks=self.tasks, mlp_hidden=self.task_mlp_hidden)

@@ -43,5 +43,5 @@ def recipe_need(recipe: TrainRecipe, parts: Parts, utterances: Sequence[Utteranc
         num_samples=longest if data.crop_samples is None else min(longest, data.crop_samples),
         autocast=torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision != "fp32"),
         keeps_average=recipe.optimiser.average_decay > 0.0,
-        has_two_tasks=len(tasks_of(recipe.model)) > 1,
+        has_two_tasks={"enhancement", "emotion"} <= set(tasks_of(recipe.model)),
     )

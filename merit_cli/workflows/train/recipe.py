@@ -156,9 +156,11 @@ class TrainRecipe(FrozenConfig):
                 raise ValueError(f"the model {name!r} has no mask: leave mask_exponent out")
         elif is_waveform:
             raise ValueError(f"the model {name!r} needs an encoder: leave backbone out, or name one")
-        if self.objective.weighting.name != "fixed" and len(tasks_of(self.model)) < 2:
+        if self.objective.weighting.name != "fixed" and not {"enhancement", "emotion"} <= set(tasks_of(self.model)):
             weighting = self.objective.weighting.name
-            raise ValueError(f"the model {name!r} has one task: leave objective.weighting {weighting} out")
+            raise ValueError(
+                f"the model {name!r} does not both enhance and classify: leave objective.weighting {weighting} out"
+            )
         self._check_words()
         self._check_balance()
         if self.adversary is not None and "enhancement" not in tasks_of(self.model):
