@@ -11,6 +11,7 @@ MODELS = Registry(
         "ser": "merit_cli.models.naive_multitask:EmotionConfig",
         "ser-attributes": "merit_cli.models.naive_multitask:AttributesConfig",
         "ser-multi-task": "merit_cli.models.naive_multitask:EmotionAndAttributesConfig",
+        "ser-text": "merit_cli.models.speech_text:TextConfig",
         "fusion": "merit_cli.models.speech_text:FusionConfig",
         "fusion-attributes": "merit_cli.models.speech_text:FusionAttributesConfig",
         "bsse-se": "merit_cli.models.naive_multitask:BsseSeConfig",

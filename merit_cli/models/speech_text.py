@@ -1,4 +1,4 @@
-"""Emotion, or arousal, valence and dominance, from the voice and the words together.
+"""Emotion, or arousal, valence and dominance, from the voice and the words together; emotion from words alone.
 
 Shape suffixes: B batch, N samples, L layers, T frames, S tokens, D features.
 """
@@ -6,14 +6,17 @@ Shape suffixes: B batch, N samples, L layers, T frames, S tokens, D features.
 from typing import ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from merit_cli.carriers import ATTRIBUTES, EncoderShape, MultiTaskOutput
-from merit_cli.models.activations import Activation
+from merit_cli.config.frozen import FrozenConfig
+from merit_cli.models.activations import Activation, two_layers
 from merit_cli.models.fusion import Joining, SpeechTextFusion
 from merit_cli.models.heads import start_at_centre
 from merit_cli.models.masks import encoder_frames, frame_mask
 from merit_cli.models.naive_multitask import TaskFrames
+from merit_cli.models.pooling import MaskedMeanPooling
 from merit_cli.models.sizes import BranchSizes, build_trunk, shape_after
 from merit_cli.models.trunk import SharedTrunk
 
@@ -77,6 +80,39 @@ class SpeechTextModel(nn.Module):
         return MultiTaskOutput(attributes_BA=said_BO)
 
 
+class TextModel(nn.Module):
+    """Emotion from the words alone, as the text encoder of a later fusion is tuned: mean over tokens, two layers.
+
+    Args:
+        text_dim: D of the tokens.
+        hidden: Size of the hidden layer.
+        num_classes: C.
+        dropout: Before each linear layer.
+        activation: Of the hidden layer.
+    """
+
+    def __init__(self, text_dim: int, *, hidden: int, num_classes: int, dropout: float, activation: Activation) -> None:
+        super().__init__()
+        self.pool = MaskedMeanPooling(text_dim)
+        self.no_words_D = nn.Parameter(torch.zeros(text_dim))
+        self.head = two_layers(text_dim, hidden, num_classes, dropout=dropout, activation=activation)
+
+    def forward(
+        self,
+        features_BLTD: Tensor,
+        noisy_BN: Tensor,
+        lengths_B: Tensor,
+        tokens_BSD: Tensor | None = None,
+        valid_BS: Tensor | None = None,
+    ) -> MultiTaskOutput:
+        """Class scores; the speech is not looked at. A learned vector stands for an utterance without words."""
+        if tokens_BSD is None or valid_BS is None:
+            return MultiTaskOutput(emotion_logits_BC=self.head(self.no_words_D.expand(len(lengths_B), -1)))
+        has_words_B1 = valid_BS.any(1, keepdim=True)
+        pooled_BD = torch.where(has_words_B1, self.pool(tokens_BSD, valid_BS), self.no_words_D)
+        return MultiTaskOutput(emotion_logits_BC=self.head(pooled_BD))
+
+
 class SpeechTextSizes(BranchSizes):
     """Sizes of both models of voice and words; the head's are those of the joined head.
 
@@ -137,3 +173,30 @@ class FusionAttributesConfig(SpeechTextSizes):
         model = _build(self, encoder, text_dim, outputs=len(ATTRIBUTES), task="attributes")
         start_at_centre(model.join.join.head)
         return model
+
+
+class TextConfig(FrozenConfig):
+    """Emotion recognition from the words alone.
+
+    Args:
+        ser_hidden: Hidden layer of the head.
+        ser_dropout: In the head.
+        ser_activation: Of that hidden layer.
+    """
+
+    reads: ClassVar[str] = READS_WORDS
+    tasks: ClassVar[tuple[str, ...]] = ("emotion",)
+    name: Literal["ser-text"] = "ser-text"
+    ser_hidden: int = Field(default=1024, ge=1)
+    ser_dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
+    ser_activation: Activation = "relu"
+
+    def build(self, encoder: EncoderShape, num_classes: int, text_dim: int = BASE_DIM) -> TextModel:
+        """The model for a text encoder's features; ``encoder`` has no effect."""
+        return TextModel(
+            text_dim,
+            hidden=self.ser_hidden,
+            num_classes=num_classes,
+            dropout=self.ser_dropout,
+            activation=self.ser_activation,
+        )

@@ -33,7 +33,7 @@ def num_parameters(recipe: TrainRecipe) -> int:
 
 
 def test_every_recipe_loads() -> None:
-    assert len(RECIPES) == 42
+    assert len(RECIPES) == 43
     for path in RECIPES:
         assert load_recipe(TrainRecipe, path).epochs > 0, path
 

@@ -104,7 +104,8 @@ class TrainRecipe(FrozenConfig):
         accumulation: Such batches in one optimiser step; means are taken over all of them.
         precision: Autocast of the forward pass.
         seed: Of weights, order and dropout.
-        init_from: Run or model folder to begin with, as the second of two steps does; what it lacks begins anew.
+        init_from: Run or model folder to begin with, as the second of two steps does, or several, such as the voice's
+            and the words' of a fusion; of what two of them have, the first's is taken; what all lack begins anew.
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0: at epochs' ends only.
         log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict. Such a
             step takes a backward pass more of each task: 1.6 times the time of another for the small recipe, so 3 %
@@ -131,7 +132,7 @@ class TrainRecipe(FrozenConfig):
     accumulation: int = Field(default=1, ge=1)
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     seed: int = Field(default=0, ge=0)
-    init_from: str | None = None
+    init_from: str | tuple[str, ...] | None = None
     checkpoint_every_steps: int = Field(default=200, ge=0)
     log_every_steps: int = Field(default=20, ge=1)
     mix_back: float = Field(default=0.0, ge=0.0, lt=1.0)

@@ -44,7 +44,7 @@ from merit_cli.workflows.train.need import recipe_need
 from merit_cli.workflows.train.outcome import INPUTS_NAME, Chosen, TrainSummary, data_path, finish_run
 from merit_cli.workflows.train.ratings import check_ratings
 from merit_cli.workflows.train.recipe import TrainRecipe
-from merit_cli.workflows.train.start import find_start, load_start
+from merit_cli.workflows.train.start import begun_with, find_starts, load_starts
 
 LABELS_NAME = "labels.json"
 NORMALISATION_NAME = "normalisation.json"
@@ -126,14 +126,14 @@ def _run(
     if "attributes" in tasks:
         check_ratings(material)
     check_device(machine.device)
-    start = find_start(recipe.init_from)
+    starts = find_starts(recipe.init_from)
     run = on_first(
         open_run,
         output,
         command="train",
         name=recipe.name,
         recipe=resolved(recipe),
-        inputs={"data": material.content, **({} if start is None else {"init_from": start.content})},
+        inputs={"data": material.content, **({"init_from": "+".join(one.content for one in starts)} if starts else {})},
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -143,7 +143,7 @@ def _run(
     on_first(write_json, run.path / INPUTS_NAME, {"data": data_path(material, run), "allow_leak": allow_leak})
     with seeded(recipe.seed, threads=machine.workers):
         parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes), text=recipe.text)
-        anew = () if start is None else load_start(parts, start, classes=material.classes)
+        anew = load_starts(parts, starts, classes=material.classes)
         normalisation = on_first(
             measure_normalisation,
             material.train,
@@ -165,7 +165,7 @@ def _run(
             strict_routing=strict_routing,
             tensorboard=tensorboard,
         )
-    begun = {} if start is None else start.facts(anew)
+    begun = begun_with(starts, anew)
     summary = on_first(finish_run, recipe, material, run, parts, normalisation, chosen, begun)
     return run, summary
 

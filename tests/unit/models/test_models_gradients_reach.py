@@ -18,6 +18,7 @@ from merit_cli.models.waveform_model import hears_waveform
 
 SMALL = {"trunk_width": 16, "trunk_expansion": 1, "trunk_blocks": 1, "blstm_hidden": 8, "ser_hidden": 8}
 MADE_SMALL: dict[str, dict[str, Any]] = {
+    "ser-text": {"ser_hidden": 8},
     "wave-u-net": {"num_layers": 3, "channels": 4},
     "manner": {"size": "small", "hidden": 12},
     "phasen": {"amplitude_channels": 4, "phase_channels": 2, "num_blocks": 1, "rnn_hidden": 8, "head_hidden": 8},

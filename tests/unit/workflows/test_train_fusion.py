@@ -198,6 +198,41 @@ def test_a_stopped_run_goes_on_to_the_bit(
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == (tmp_path / "whole" / "metrics.jsonl").read_bytes()
 
 
+def test_encoders_that_were_tuned_apart_are_fused_and_stay_as_they_are(
+    tiny: dict[str, Any], corpus: Path, tmp_path: Path
+) -> None:
+    tuned = {part: {**tiny[part], "trainable": True} for part in ("backbone", "text")}
+    voice = {"name": "ser", "trunk_blocks": None, "ser_hidden": 16}
+    train(tiny, corpus, tmp_path / "voice", model=voice, text=None, backbone=tuned["backbone"])
+    words = {"name": "ser-text", "ser_hidden": 16}
+    train(tiny, corpus, tmp_path / "words", model=words, text=tuned["text"], backbone={"name": "log-mel"})
+    train(tiny, corpus, tmp_path / "run", init_from=[str(tmp_path / "voice"), str(tmp_path / "words")])
+    fused = weights(tmp_path / "run")
+    for part, run, folder in (
+        ("backbone", "voice", tiny["backbone"]["path"]),
+        ("text", "words", tiny["text"]["path"]),
+    ):
+        before = {name: one for name, one in weights(tmp_path / run).items() if name.startswith(f"{part}.")}
+        assert all(fused[name].equal(one) for name, one in before.items())
+        start = load_file(Path(folder) / "model.safetensors")
+        assert any(not fused[f"{part}.encoder.{name}"].equal(one) for name, one in start.items())
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "begun anew: model.frames.fusion" in card
+    with pytest.raises(UsageError, match="has no weight that fits"):
+        train(tiny, corpus, tmp_path / "other", init_from=[str(tmp_path / "words")], model=voice, text=None)
+
+
+def test_the_words_alone_tell_a_class_and_without_words_nothing_is_told(
+    tiny: dict[str, Any], corpus: Path, noisy_utterances: list[Utterance], tmp_path: Path
+) -> None:
+    model = {"name": "ser-text", "ser_hidden": 16, "ser_dropout": 0.0}
+    train(tiny, corpus, tmp_path / "run", model=model, backbone={"name": "log-mel"}, epochs=20)
+    test = [one for one in with_words(noisy_utterances, bare=["test00", "test01"]) if one.split == "test"]
+    said = predict_run(tmp_path / "run", test, output=tmp_path / "said", machine=Machine()).predictions
+    assert [one.predicted == one.label for one in said[2:]] == [True, True]
+    assert said[0].probabilities == said[1].probabilities
+
+
 def test_ratings_are_learned_from_voice_and_words(
     tiny: dict[str, Any], corpus: Path, noisy_utterances: list[Utterance], tmp_path: Path
 ) -> None:
