@@ -2,7 +2,8 @@
 
     python recipes/strategies/run.py recipes/strategies/balance_activation.yaml MIX -o OUT
 
-MIX is the folder of a finished ``merit mix`` (or a manifest) with train, dev and test splits. Features of frozen
+MIX is the folder of a finished ``merit mix`` (or a manifest) with train, dev and test splits; several are folds, each
+with other test speakers, whose answers are scored together. Features of frozen
 encoders are kept in OUT and shared. The same command goes on where it was stopped.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from trying.grid import Grid, Strategy, load_grid, only, strategies
 from trying.tables import page_tables, read_answers
-from trying.trial import Trial, conditions, run_trial
+from trying.trial import Trial, check_folds, conditions, run_trial
 
 from merit_cli.errors import MeritError, UsageError
 from merit_cli.io.atomic import write_text
@@ -28,7 +29,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("grid", type=Path, help="YAML of the grid, such as recipes/strategies/balance_activation.yaml")
-    parser.add_argument("data", type=Path, help="folder of a finished mix, or a manifest")
+    parser.add_argument("data", type=Path, nargs="+", help="folder of a finished mix, or a manifest; one for each fold")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("-j", "--workers", type=int, default=1, help="trials at work at once")
     parser.add_argument("--seeds", default="", help="such as 1,2,3; default: those of the grid")
@@ -42,35 +43,39 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run_grid(grid: Grid, found: Sequence[Strategy], typed: argparse.Namespace) -> Path:
     """Train and answer every trial, then write the page; returns it."""
-    asked = conditions(typed.data)
-    trials = {
-        one.name: [
-            Trial(
-                one.recipe.model_copy(update={"seed": seed}),
-                typed.data,
-                typed.output / one.name.replace(", ", "+").replace(" ", "-") / f"seed{seed}",
-                typed.output / "features",
-                device=typed.device,
-                allow_leak=typed.allow_leak,
-            )
-            for seed in grid.seeds
-        ]
-        for one in found
-    }
-    jobs = [trial for number in range(len(grid.seeds)) for trial in (of[number] for of in trials.values())]
+    asked = [conditions(data) for data in typed.data]
+    check_folds(asked)
+    trials = {one.name: [_folds(one, seed, typed) for seed in grid.seeds] for one in found}
+    jobs = [trial for number in range(len(grid.seeds)) for of in trials.values() for trial in of[number]]
     started = time.monotonic()
     for finished, (job, result) in enumerate(run_items(run_trial, jobs, workers=typed.workers), start=1):
         if isinstance(result, Exception):
             raise result
         minutes = (time.monotonic() - started) / 60.0
         say(f"{job.output.relative_to(typed.output)} is done, {finished} of {len(jobs)}, {minutes:.1f} min")
-    answers = {name: [trial.answers for trial in of] for name, of in trials.items()}
+    answers = {name: [[trial.answers for trial in folds] for folds in of] for name, of in trials.items()}
     tables = page_tables(grid, found, read_answers(answers, asked, typed.data))
-    card = read_card(typed.data)
+    card = read_card(typed.data[0])
     notes = [f"Data: {card.description or card.name}.", *card.notes] if card else []
     page = typed.output / "results.md"
     write_text(page, "\n\n".join([*notes, *(table_to_markdown(table) for table in tables)]) + "\n")
     return page
+
+
+def _folds(strategy: Strategy, seed: int, typed: argparse.Namespace) -> list[Trial]:
+    """The trials of one strategy and seed, one for each manifest."""
+    folder = typed.output / strategy.name.replace(", ", "+").replace(" ", "-") / f"seed{seed}"
+    return [
+        Trial(
+            strategy.recipe.model_copy(update={"seed": seed}),
+            data,
+            folder if len(typed.data) == 1 else folder / f"fold{number}",
+            typed.output / "features",
+            device=typed.device,
+            allow_leak=typed.allow_leak,
+        )
+        for number, data in enumerate(typed.data, start=1)
+    ]
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import yaml
 
 from merit_cli.errors import BadData, UsageError
 from merit_cli.manifests.predictions import Prediction, read_predictions, write_predictions
-from merit_cli.manifests.read_write import read_manifest
+from merit_cli.manifests.read_write import read_manifest, write_manifest
 from merit_cli.manifests.utterance import Mixture, Utterance
 from merit_cli.metrics.confusion import confusion_matrix
 from merit_cli.metrics.emotion import MACRO_F1, UAR
@@ -141,8 +141,6 @@ def mixed_lines() -> list[Utterance]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Any:
-    from merit_cli.manifests.read_write import write_manifest
-
     def manifest(lines: list[Utterance]) -> Path:
         write_manifest(tmp_path / "manifest.jsonl", lines)
         return tmp_path / "manifest.jsonl"
@@ -216,6 +214,30 @@ def test_what_a_newcomer_gets_wrong_is_said(grid_file: Path, strategy_mix: Path,
         assert (found.returncode, words in found.stderr) == (code, True), found.stderr
         assert "Traceback" not in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_folds_are_scored_together_and_only_where_they_test_others(
+    part: Any, grid_file: Path, strategy_mix: Path, tmp_path: Path
+) -> None:
+    lines = read_manifest(strategy_mix / "manifest.jsonl")
+    speakers = sorted({one.speaker for one in lines if one.split == "test"})
+    folds = []
+    for number, tested in enumerate((speakers[:2], speakers[2:])):
+        folds.append(tmp_path / f"fold{number}.jsonl")
+        write_manifest(folds[-1], [one for one in lines if one.split != "test" or one.speaker in tested])
+    found = typed(grid_file, *folds, "-o", tmp_path / "out", "--only", "up, relu")
+    assert found.returncode == 0, found.stderr
+    assert "is done, 8 of 8" in found.stderr
+    assert "4 speakers" in found.stdout
+    asked = [part("trial").conditions(fold) for fold in folds]
+    paths = [[tmp_path / "out" / "up+relu" / f"seed{n}" / f"fold{m}" / "answers.jsonl" for m in (1, 2)] for n in (1, 2)]
+    answered = part("tables").read_answers({"up, relu": paths}, asked, folds)
+    assert len(answered.conditions["0 dB"]) == sum(
+        one.split == "test" and one.mixture is not None and one.mixture.snr_db == 0.0 for one in lines
+    )
+    twice = typed(grid_file, folds[0], folds[0], "-o", tmp_path / "other")
+    assert (twice.returncode, "are tested in two folds" in twice.stderr) == (65, True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_predictions_are_those_of_the_run(part: Any, grid_file: Path, strategy_mix: Path, tmp_path: Path) -> None:

@@ -65,19 +65,30 @@ class Answered:
         return Cell(mean, low, high, "", count, count)
 
 
-def read_answers(trials: Mapping[str, Sequence[Path]], conditions: Conditions, data: Path) -> Answered:
-    """The answers of all trials, and those of a regression on level and duration, which need no seed."""
+def read_answers(
+    trials: Mapping[str, Sequence[Sequence[Path]]], folds: Sequence[Conditions], data: Sequence[Path]
+) -> Answered:
+    """The answers of all trials put together, and those of a regression on level and duration, which need no seed.
+
+    Args:
+        trials: Strategy to its predictions, a list of folds for each seed.
+        folds: Conditions of each fold, the same names in all.
+        data: Manifest of each fold, or its folder.
+    """
     found: dict[str, list[dict[str, str]]] = {
-        name: [{one.id: one.predicted for one in read_predictions(path)} for path in paths]
-        for name, paths in trials.items()
+        name: [{one.id: one.predicted for path in paths for one in read_predictions(path)} for paths in by_seed]
+        for name, by_seed in trials.items()
     }
-    train = [one for one in read_manifest(data / MANIFEST_NAME if data.is_dir() else data) if one.split == "train"]
-    asked = [one for members in conditions.values() for one in members]
-    said = level_duration_predictions(train, asked, machine=Machine())
-    if all(one.id in said for one in asked):
+    whole = {name: [one for fold in folds for one in fold[name]] for name in folds[0]}
+    said: dict[str, str] = {}
+    for fold, path in zip(folds, data, strict=True):
+        train = [one for one in read_manifest(path / MANIFEST_NAME if path.is_dir() else path) if one.split == "train"]
+        asked = [one for members in fold.values() for one in members]
+        said |= level_duration_predictions(train, asked, machine=Machine())
+    if all(one.id in said for members in whole.values() for one in members):
         num_seeds = len(next(iter(trials.values())))
         found = {LEVEL_DURATION: [said] * num_seeds, **found}
-    return Answered(found, conditions)
+    return Answered(found, whole)
 
 
 def score_table(grid: Grid, answered: Answered, spec: MetricSpec) -> Table:

@@ -3,7 +3,8 @@
 Every step is found again: the same command goes on where it was stopped.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,6 +106,26 @@ def conditions(data: Path) -> dict[str, tuple[Utterance, ...]]:
         return {**found, NOISY: tuple(one for one in test if one.mixture)}
     noisy = {f"{snr:g} dB": tuple(one for one in test if one.mixture and one.mixture.snr_db == snr) for snr in ratios}
     return found | noisy
+
+
+def check_folds(folds: Sequence[Mapping[str, Sequence[Utterance]]]) -> None:
+    """Refuse folds that cannot be scored together.
+
+    Raises:
+        BadData: They have other conditions, or an utterance is tested in two of them.
+    """
+    if any(list(fold) != list(folds[0]) for fold in folds):
+        raise BadData(
+            f"the folds are tested in {' and in '.join(sorted({', '.join(fold) for fold in folds}))}",
+            place="folds",
+            hint="mix all folds at the same ratios",
+        )
+    seen = Counter(one.id for fold in folds for members in fold.values() for one in members)
+    twice = [name for name, count in seen.items() if count > 1]
+    if twice:
+        raise BadData(
+            f"{len(twice)} utterances are tested in two folds", place=twice[0], hint="give folds that test others"
+        )
 
 
 def _answers(trial: Trial, run: Path, asked: Sequence[Utterance]) -> list[Prediction]:
