@@ -16,7 +16,7 @@ from pathlib import Path
 
 from trying.grid import Grid, Strategy, load_grid, only, strategies
 from trying.tables import page_tables, read_answers
-from trying.trial import Trial, check_folds, conditions, run_trial
+from trying.trial import Trial, check_folds, conditions, manifest_of, run_trial
 
 from merit_cli.errors import MeritError, UsageError
 from merit_cli.io.atomic import write_text
@@ -55,7 +55,7 @@ def run_grid(grid: Grid, found: Sequence[Strategy], typed: argparse.Namespace) -
         say(f"{job.output.relative_to(typed.output)} is done, {finished} of {len(jobs)}, {minutes:.1f} min")
     answers = {name: [[trial.answers for trial in folds] for folds in of] for name, of in trials.items()}
     tables = page_tables(grid, found, read_answers(answers, asked, typed.data))
-    card = read_card(typed.data[0])
+    card = read_card(manifest_of(typed.data[0]))
     notes = [f"Data: {card.description or card.name}.", *card.notes] if card else []
     page = typed.output / "results.md"
     write_text(page, "\n\n".join([*notes, *(table_to_markdown(table) for table in tables)]) + "\n")

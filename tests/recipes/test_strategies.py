@@ -182,6 +182,9 @@ def test_a_grid_runs_as_typed_and_again_does_nothing_anew(grid_file: Path, strat
     first = typed(grid_file, strategy_mix, "-o", tmp_path / "out", "--only", "up, relu")
     assert first.returncode == 0, first.stderr
     page = (tmp_path / "out" / "results.md").read_text(encoding="utf-8")
+    assert page.startswith("Data: ")
+    assert "Buzzes, not speech." in page
+    assert "4 speakers (few clusters)" in page
     assert "| up, relu |" in page
     assert "| level + duration |" in page
     assert "mish" not in page

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import numpy as np
 from trying.grid import Grid, Strategy
+from trying.trial import manifest_of
 
 from merit_cli.manifests.predictions import read_predictions
-from merit_cli.manifests.read_write import MANIFEST_NAME, read_manifest
+from merit_cli.manifests.read_write import read_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.comparison import Comparison, holm, verdict
 from merit_cli.metrics.confusion import cluster_confusions
 from merit_cli.metrics.emotion import MACRO_F1, UAR
 from merit_cli.metrics.seeds import compare_over_seeds, seed_interval
 from merit_cli.metrics.spec import FloatArray, MetricSpec
-from merit_cli.metrics.statistics import Units, units_of
+from merit_cli.metrics.statistics import FEW_CLUSTERS, Units, units_of
 from merit_cli.reports.report import Cell, Column, Entry, Table
 from merit_cli.workers import Machine
 from merit_cli.workflows.evaluate.emotion import level_duration_predictions
@@ -82,7 +83,7 @@ def read_answers(
     whole = {name: [one for fold in folds for one in fold[name]] for name in folds[0]}
     said: dict[str, str] = {}
     for fold, path in zip(folds, data, strict=True):
-        train = [one for one in read_manifest(path / MANIFEST_NAME if path.is_dir() else path) if one.split == "train"]
+        train = [one for one in read_manifest(manifest_of(path)) if one.split == "train"]
         asked = [one for members in fold.values() for one in members]
         said |= level_duration_predictions(train, asked, machine=Machine())
     if all(one.id in said for members in whole.values() for one in members):
@@ -132,7 +133,9 @@ def contrast_table(grid: Grid, found: Sequence[Strategy], answered: Answered, sp
 
 def _units(answered: Answered) -> str:
     units = next(iter(answered.units.values()))
-    return f"{units.num_clusters} speakers" + (f" ({units.note})" if units.note else "")
+    few = "few clusters" if units.num_clusters < FEW_CLUSTERS else ""
+    remarks = "; ".join(part for part in (units.note, few) if part)
+    return f"{units.num_clusters} speakers" + (f" ({remarks})" if remarks else "")
 
 
 def _truth(one: Utterance) -> str:

@@ -73,6 +73,11 @@ def run_trial(trial: Trial) -> Path:
     return trial.answers
 
 
+def manifest_of(data: Path) -> Path:
+    """The manifest that was named, or that lies in the folder that was."""
+    return data / MANIFEST_NAME if data.is_dir() else data
+
+
 def conditions(data: Path) -> dict[str, tuple[Utterance, ...]]:
     """Clean speech and each ratio of the test split, with the utterances of each; one condition without mixtures.
 
@@ -82,7 +87,7 @@ def conditions(data: Path) -> dict[str, tuple[Utterance, ...]]:
         NoInput: There is no test split.
         BadData: A test utterance has no emotion, or one that training does not have.
     """
-    manifest = data / MANIFEST_NAME if data.is_dir() else data
+    manifest = manifest_of(data)
     lines = read_manifest(manifest)
     test = [one for one in lines if one.split == "test"]
     if not test:
