@@ -1,6 +1,7 @@
 """What ``merit prepare`` says of hostile breath recordings, and what it refuses with exit code 4."""
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,8 @@ Ledger = dict[str, dict[str, str]]
 
 def _record(folder: Path, stem: str, text: str | None = "0.0\t1.0\t0\t0\n1.0\t2.0\t1\t0\n2.0\t3.0\t0\t1\n") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    soundfile.write(folder / f"{stem}.wav", np.random.default_rng(len(stem)).normal(0.0, 0.1, 16000), 4000)
+    noise = np.random.default_rng(zlib.crc32(stem.encode())).normal(0.0, 0.1, 16000)
+    soundfile.write(folder / f"{stem}.wav", noise, 4000)
     if text is not None:
         (folder / f"{stem}.txt").write_text(text)
 
