@@ -20,6 +20,7 @@ def predict(
     enhance: str | None,
     output: Path | None,
     pictures: Path | None,
+    annotations: Path | None,
     machine_flags: dict[str, Any],
     *,
     as_json: bool,
@@ -27,7 +28,7 @@ def predict(
     """Answer for recordings, and draw them where a folder for pictures is given.
 
     Raises:
-        typer.Exit: With code 3 where a recording could not be read.
+        typer.Exit: With code 3 where a recording could not be read or an annotated cycle was left out.
     """
     from merit_cli.enhancers.select import enhancer_config
     from merit_cli.io.jsonl import write_lines
@@ -42,7 +43,7 @@ def predict(
     typer.echo(f"model: {chosen}", err=True)
     model = load_model(chosen, device=machine.device)
     enhancer = None if enhance is None else enhancer_config(enhance)
-    found = predict_breath(model, inputs, enhancer=enhancer, machine=machine)
+    found = predict_breath(model, inputs, enhancer=enhancer, machine=machine, annotations=annotations)
     if output is not None:
         write_lines(output, (answer.to_json() for answer in found.answers))
         typer.echo(f"output: {output}", err=True)
@@ -60,7 +61,9 @@ def predict(
     for path, error in found.failed.items():
         place = "" if error.place == path else f"{path}: "
         typer.echo(f"merit: {place}{error}", err=True)
-    if found.failed:
+    for remark in found.remarks:
+        typer.echo(f"merit: {remark.id}: {remark.reason}", err=True)
+    if found.failed or not all(remark.kept for remark in found.remarks):
         raise typer.Exit(SOME_ITEMS_FAILED)
 
 

@@ -51,6 +51,12 @@ def classify_breath(
         Path | None,
         typer.Option("--pictures", help="Folder for a picture of each recording: spectrograms and answers."),
     ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            "--annotations", help="ICBHI annotation of the recording, or a folder of them. Default: the .txt beside it."
+        ),
+    ] = None,
     recipe: options.Recipe = None,
     overrides: options.Overrides = None,
     seed: options.Seed = None,
@@ -76,10 +82,11 @@ def classify_breath(
     if files and seeds > 1:
         raise UsageError("--seeds trains, and files are answered", hint="merit classify-breath train CORPUS --seeds 5")
     if files:
-        predict(files, model, enhance, output, pictures, machine_flags, as_json=as_json)
+        predict(files, model, enhance, output, pictures, annotations, machine_flags, as_json=as_json)
         return
-    if pictures is not None:
-        raise UsageError("--pictures needs recordings", hint="merit classify-breath RECORDINGS --pictures FOLDER")
+    for flag, folder in (("--pictures", pictures), ("--annotations", annotations)):
+        if folder is not None:
+            raise UsageError(f"{flag} needs recordings", hint=f"merit classify-breath RECORDINGS {flag} FOLDER")
     chosen = _recipe(recipe, enhance, seed, overrides)
     _run(
         chosen,

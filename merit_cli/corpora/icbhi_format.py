@@ -151,15 +151,6 @@ def _seconds(text: str) -> float:
     return value
 
 
-def is_annotation(path: Path) -> bool:
-    """Whether a file reads as an ICBHI annotation."""
-    try:
-        read_annotation(path)
-    except (NoInput, BadData):
-        return False
-    return True
-
-
 def read_split_list(path: Path) -> dict[str, str]:
     """Stem of each recording in the official list to ``train`` or ``test``.
 

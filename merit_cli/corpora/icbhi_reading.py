@@ -5,9 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from merit_cli.corpora.breath_reading import AUDIO_SUFFIXES, BreathReading, add_span, open_recording
+from merit_cli.corpora.breath_reading import AUDIO_SUFFIXES, BreathReading, BreathRecording, add_span, open_recording
 from merit_cli.corpora.breath_splits import assign_splits
-from merit_cli.corpora.icbhi_format import DEVICES, SPLIT_LIST_NAME, parse_stem, read_annotation, read_split_list
+from merit_cli.corpora.icbhi_format import (
+    DEVICES,
+    SPLIT_LIST_NAME,
+    Cycle,
+    parse_stem,
+    read_annotation,
+    read_split_list,
+)
 from merit_cli.corpora.icbhi_tables import patient_facts
 from merit_cli.errors import BadData, MeritError, NoInput
 
@@ -121,17 +128,40 @@ def _read_recording(
     facts = {"location": name.location, "mode": name.mode, "device": name.device, **known}
     facts |= {"official_split": split} if split else {}
     recording = open_recording(reading, stem, path, patient=name.patient, facts=facts)
-    cycles, problems = read_annotation(texts[stem])
     for oddity in name.oddities(devices):
         reading.add_problem(stem, oddity, kept=True)
+    for cycle in add_cycles(reading, recording, texts[stem], labels=diagnosis):
+        reading.annotated.update([cycle.label, f"{split} {cycle.label}"])
+
+
+def add_cycles(
+    reading: BreathReading, recording: BreathRecording, annotation: Path, *, labels: Mapping[str, str] | None = None
+) -> list[Cycle]:
+    """Add the cycles of an annotation to ``reading``, with a remark on whatever is odd or left out.
+
+    Args:
+        reading: Gets the cycles that lie in the audio, and the remarks.
+        recording: What was annotated.
+        annotation: The ``.txt``.
+        labels: Of the recording, beside ``breath``.
+
+    Returns:
+        All cycles as annotated, also those that do not lie in the audio.
+
+    Raises:
+        NoInput: There is no such annotation.
+        BadData: Not one line of it can be used.
+    """
+    cycles, problems = read_annotation(annotation)
     for problem in problems:
-        item = stem if problem.kept else f"{stem}__c{problem.line:02d}"
+        item = recording.stem if problem.kept else f"{recording.stem}__c{problem.line:02d}"
         words = f"line {problem.line}: {problem.reason}"
         reading.add_problem(item, words if problem.kept else f"left out: {words}", kept=problem.kept)
     for cycle in cycles:
-        reading.annotated.update([cycle.label, f"{split} {cycle.label}"])
-        labels = {"breath": cycle.label, **diagnosis}
-        add_span(reading, recording, f"{stem}__c{cycle.line:02d}", start=cycle.start, end=cycle.end, labels=labels)
+        item = f"{recording.stem}__c{cycle.line:02d}"
+        heard = {"breath": cycle.label, **(labels or {})}
+        add_span(reading, recording, item, start=cycle.start, end=cycle.end, labels=heard)
+    return cycles
 
 
 def _device_notes(reading: IcbhiReading) -> list[str]:

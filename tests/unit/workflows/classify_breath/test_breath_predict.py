@@ -17,7 +17,7 @@ from merit_cli.workflows.classify_breath.abstain import NO_BREATH, fit_abstentio
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus
 from merit_cli.workflows.classify_breath.cycles import background_stretches
 from merit_cli.workflows.classify_breath.model_folder import BreathModel, load_model
-from merit_cli.workflows.classify_breath.predict import cut_plan, predict_breath
+from merit_cli.workflows.classify_breath.predict import predict_breath
 
 KEYS = {"file", "start", "end", "label", "probability", "abstained", "reason", "quality"}
 
@@ -87,12 +87,6 @@ def test_nothing_but_bad_files_is_the_first_fault(model: BreathModel, tmp_path: 
     (tmp_path / "empty.wav").write_bytes(b"")
     with pytest.raises(BadData, match="empty"):
         predict_breath(model, read_inputs([tmp_path]), enhancer=None, machine=Machine())
-
-
-def test_a_stray_text_beside_a_recording_is_no_annotation(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("my notes\n")
-    whole = Utterance("a", tmp_path / "a.wav", 4000, 20_000)
-    assert [(w.start, w.num_samples) for w in cut_plan(whole, 4.0)] == [(0, 16_000), (16_000, 4000)]
 
 
 def test_at_least_the_wanted_share_of_dev_is_answered() -> None:
