@@ -13,8 +13,7 @@ from torch.utils.data import Dataset
 from merit_cli.audio.levels import sum_of_squares
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
 from merit_cli.carriers import ATTRIBUTES, NO_LABEL
-from merit_cli.data.feature_cache import FeatureCache
-from merit_cli.data.text_cache import TextFeatureCache
+from merit_cli.data.kept_features import KeptFeatures
 from merit_cli.errors import BadData
 from merit_cli.io.audio_file import read_audio
 from merit_cli.manifests.utterance import SHARE_PREFIX, Utterance
@@ -60,9 +59,8 @@ class SpeechDataset(Dataset[SpeechItem]):
         classes: Emotion labels in the order of their class indices.
         normalisation: Scale of the model.
         max_duration: Only the first seconds of an utterance are used.
-        cache: Features of a frozen encoder, or None to let the model compute them.
+        kept: Features of frozen encoders.
         attribute_scale: Lowest and highest rating; None gives items without attributes.
-        text_cache: Features of a frozen text encoder, or None to let the model compute them, or have none.
     """
 
     def __init__(
@@ -72,14 +70,13 @@ class SpeechDataset(Dataset[SpeechItem]):
         classes: Sequence[str],
         normalisation: Normalisation,
         max_duration: Seconds,
-        cache: FeatureCache | None = None,
+        kept: KeptFeatures | None = None,
         attribute_scale: Scale | None = None,
-        text_cache: TextFeatureCache | None = None,
     ) -> None:
         self.utterances = tuple(utterances)
         self.normalisation = normalisation
         self.max_duration = max_duration
-        self.cache, self.text_cache = cache, text_cache
+        self.kept = kept or KeptFeatures()
         self.attribute_scale = attribute_scale
         self.classes = tuple(classes)
         self._index_of = {label: index for index, label in enumerate(classes)}
@@ -113,13 +110,13 @@ class SpeechDataset(Dataset[SpeechItem]):
             noisy_N=noisy_N,
             clean_N=None if clean_N is None else self.normalisation.apply(clean_N, gain=gain),
             emotion=self.emotion(index),
-            features_LTD=None if self.cache is None else self.cache.features(noisy_N),
+            features_LTD=self.kept.frames(self.utterances[index], noisy_N),
             emotion_share_C=emotion_shares(self.utterances[index], self.classes),
             attributes_A=None
             if self.attribute_scale is None
             else scaled_attributes(self.utterances[index], self.attribute_scale),
             transcript=self.utterances[index].transcript,
-            tokens_SD=None if self.text_cache is None else self.text_cache.features(self.utterances[index].transcript),
+            tokens_SD=self.kept.tokens(self.utterances[index]),
         )
 
 

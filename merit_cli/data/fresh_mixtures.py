@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from merit_cli.backbones.normalisation import FloatArray, Normalisation
 from merit_cli.data.dataset import Scale, SpeechDataset
-from merit_cli.data.text_cache import TextFeatureCache
+from merit_cli.data.kept_features import KeptFeatures
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.draws import Draws
 from merit_cli.mixing.mixture import mix_planned
@@ -44,8 +44,8 @@ class FreshMixtures(SpeechDataset):
         classes: Emotion labels in the order of their class indices.
         normalisation: Scale of the model.
         max_duration: Only the first seconds of an utterance are used.
+        kept: Features of a frozen text encoder, which do not change with the mixture; none of a speech encoder.
         attribute_scale: Lowest and highest rating; None gives items without attributes.
-        text_cache: Features of a frozen text encoder, which do not change with the mixture; or None.
     """
 
     def __init__(
@@ -56,16 +56,17 @@ class FreshMixtures(SpeechDataset):
         classes: Sequence[str],
         normalisation: Normalisation,
         max_duration: Seconds,
+        kept: KeptFeatures | None = None,
         attribute_scale: Scale | None = None,
-        text_cache: TextFeatureCache | None = None,
     ) -> None:
+        assert kept is None or kept.voice is None, "features of speech do not fit another mixture"
         super().__init__(
             utterances,
             classes=classes,
             normalisation=normalisation,
             max_duration=max_duration,
+            kept=kept,
             attribute_scale=attribute_scale,
-            text_cache=text_cache,
         )
         self.sources = sources
         self.planned: dict[str, PlannedMixture] = {}

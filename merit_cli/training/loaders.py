@@ -12,13 +12,13 @@ from merit_cli.carriers import SpeechBatch
 from merit_cli.data.class_balance import Balance
 from merit_cli.data.collate import EffectiveBatch, EffectiveCollate, collate
 from merit_cli.data.dataset import Scale, SpeechDataset
-from merit_cli.data.feature_cache import FeatureCache
 from merit_cli.data.fresh_mixtures import FreshMixtures, MixSources
+from merit_cli.data.kept_features import KeptFeatures
 from merit_cli.data.sampler import LengthBucketSampler
-from merit_cli.data.text_cache import TextFeatureCache
 from merit_cli.manifests.utterance import Utterance
-from merit_cli.training.ranks import num_ranks, rank
+from merit_cli.training.ranks import gathered, num_ranks, rank
 from merit_cli.units import Seconds
+from merit_cli.workers import Progress
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def make_loaders(
     classes: Sequence[str],
     normalisation: Normalisation,
     max_duration: Seconds,
-    cache: FeatureCache | None,
+    kept: KeptFeatures,
     batch_size: int,
     accumulation: int,
     overfit_batches: int,
@@ -45,7 +45,6 @@ def make_loaders(
     sources: MixSources | None = None,
     balance: Balance = "none",
     attribute_scale: Scale | None = None,
-    text_cache: TextFeatureCache | None = None,
 ) -> Loaders:
     """Loaders for a run.
 
@@ -55,7 +54,7 @@ def make_loaders(
         classes: Emotion labels in the order of their class indices.
         normalisation: Scale of the model.
         max_duration: Only the first seconds of an utterance are used.
-        cache: Of a frozen encoder's features, or None.
+        kept: Features of frozen encoders.
         batch_size: Utterances of a micro-batch.
         accumulation: Micro-batches of an optimiser step; several processes share its utterances.
         overfit_batches: Use only so many steps' utterances, for training and dev; 0 uses all.
@@ -64,7 +63,6 @@ def make_loaders(
         sources: What to draw fresh mixtures of the train split from; None trains on those that were rendered.
         balance: How often each class stands in an epoch of the train split.
         attribute_scale: Lowest and highest rating of arousal, valence and dominance; None leaves them out.
-        text_cache: Of a frozen text encoder's features, or None.
     """
 
     def dataset(utterances: Sequence[Utterance]) -> SpeechDataset:
@@ -73,9 +71,8 @@ def make_loaders(
             classes=classes,
             normalisation=normalisation,
             max_duration=max_duration,
-            cache=cache,
+            kept=kept,
             attribute_scale=attribute_scale,
-            text_cache=text_cache,
         )
 
     def sampler(items: SpeechDataset) -> LengthBucketSampler:
@@ -97,8 +94,8 @@ def make_loaders(
             classes=classes,
             normalisation=normalisation,
             max_duration=max_duration,
+            kept=kept,
             attribute_scale=attribute_scale,
-            text_cache=text_cache,
         )
     batches = sampler(train_set)
     if overfit_batches:
@@ -116,3 +113,30 @@ def make_loaders(
         DataLoader(train_items, batch_sampler=batches, collate_fn=EffectiveCollate(batch_size), **common),
         DataLoader(dev_items, batch_sampler=dev_batches, collate_fn=collate, **common),
     )
+
+
+def make_features(loaders: Loaders, *, device: str, progress: Progress) -> None:
+    """Make the kept features that are not there yet, before the first epoch, each by one process of the job.
+
+    Only a run's own process can ask an encoder on a GPU; those that a loader starts read what lies there. Without such
+    processes nothing is done: features are made as items are first asked for.
+
+    Args:
+        loaders: Of the run.
+        device: Where the encoders work meanwhile.
+        progress: Told how far it is.
+    """
+    if not loaders.train.num_workers:
+        return
+    sets = [cast(SpeechDataset, loader.dataset) for loader in (loaders.train, loaders.dev)]
+    kept = sets[0].kept
+    for encoder in kept.encoders():
+        encoder.to(device)
+    total = sum(map(len, sets)) if kept.encoders() else 0
+    mine = [(items, index) for items in sets for index in range(len(items))][rank() :: num_ranks()] if total else []
+    for number, (items, index) in enumerate(mine, start=1):
+        items[index]
+        progress("encode", min(number * num_ranks(), total), total)
+    for encoder in kept.encoders():
+        encoder.to("cpu")
+    gathered(None)

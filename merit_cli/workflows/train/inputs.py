@@ -8,6 +8,7 @@ from pathlib import Path
 from merit_cli.config.load import read_yaml
 from merit_cli.data.dataset import EMOTION, emotion_shares
 from merit_cli.data.fresh_mixtures import MixSources
+from merit_cli.data.kept_features import LeaveOut
 from merit_cli.errors import BadData, NoInput, UsageError
 from merit_cli.io.run_dir import newest_run
 from merit_cli.manifests.checks import check_leaks, transcript_notes
@@ -60,6 +61,28 @@ class TrainingData:
         train, dev = (_spread(split, limit, seed=seed) for split in (self.train, self.dev))
         num_left_out = len(self.train) + len(self.dev) - len(train) - len(dev)
         return replace(self, train=train, dev=dev, num_left_out=num_left_out)
+
+    def without(self, part: LeaveOut) -> "TrainingData":
+        """The same less a part of the training speakers.
+
+        Raises:
+            UsageError: There are fewer speakers than parts.
+            BadData: An utterance names no speaker, or an emotion is said by the part alone.
+        """
+        people = {utterance.speaker for utterance in self.train}
+        place, hint = "data.leave_out", "leave fewer out (a larger of), or another fold"
+        if "" in people:
+            raise BadData("training utterances name no speaker", place=place, hint="name speakers in the manifest")
+        if len(people) < part.of:
+            raise UsageError(f"{len(people)} training speakers do not make {part.of} folds", place=place)
+        left_out = part.speakers(people)
+        train = tuple(utterance for utterance in self.train if utterance.speaker not in left_out)
+        gone = set(self.classes) - {str(utterance.labels[EMOTION]) for utterance in train if self.classes}
+        if gone:
+            raise BadData(f"without fold {part.fold} nobody says {_some(sorted(gone))}", place=place, hint=hint)
+        note = f"Fold {part.fold} of {part.of} of the training speakers ({len(left_out)}) was left out of training."
+        card = self.card.model_copy(update={"notes": (*self.card.notes, note)})
+        return replace(self, train=train, card=card)
 
     def class_counts(self) -> list[int]:
         """Training utterances of each class, in the order of ``classes``."""

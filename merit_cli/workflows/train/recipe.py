@@ -13,6 +13,7 @@ from merit_cli.backbones.waveform import WaveformConfig
 from merit_cli.config.component import component_config
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.data.class_balance import Balance
+from merit_cli.data.kept_features import LeaveOut
 from merit_cli.losses.objective import ObjectiveConfig
 from merit_cli.models import MODELS
 from merit_cli.models.speech_text import reads_words
@@ -54,6 +55,8 @@ class DataConfig(FrozenConfig):
             rarest one, drawn anew; ``none`` shows every utterance once.
         remix: How the noises of a batch are dealt out anew at every step; None trains on the mixtures
             as they are.
+        leave_out: Training speakers that are not learned from: a fold of so many, for features that are cross-fitted
+            later; None learns from all.
     """
 
     level: LevelPolicy = "normalised"
@@ -64,6 +67,7 @@ class DataConfig(FrozenConfig):
     crop: Seconds | None = Field(default=None, gt=0.0)
     balance: Balance = "none"
     remix: RemixConfig | None = None
+    leave_out: LeaveOut | None = None
 
     @property
     def stays_the_same(self) -> bool:
@@ -106,6 +110,8 @@ class TrainRecipe(FrozenConfig):
         seed: Of weights, order and dropout.
         init_from: Run or model folder to begin with, as the second of two steps does, or several, such as the voice's
             and the words' of a fusion; of what two of them have, the first's is taken; what all lack begins anew.
+        cross_fitted: Run or model folders that tuned an encoder and left training speakers out (``data.leave_out``):
+            the kept features of those speakers are theirs, as if they were strangers; all others' are the run's own.
         checkpoint_every_steps: Optimiser steps between checkpoints within an epoch; 0: at epochs' ends only.
         log_every_steps: Optimiser steps between lines of metrics.jsonl and measurements of the tasks' conflict. Such a
             step takes a backward pass more of each task: 1.6 times the time of another for the small recipe, so 3 %
@@ -133,6 +139,7 @@ class TrainRecipe(FrozenConfig):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     seed: int = Field(default=0, ge=0)
     init_from: str | tuple[str, ...] | None = None
+    cross_fitted: tuple[str, ...] = ()
     checkpoint_every_steps: int = Field(default=200, ge=0)
     log_every_steps: int = Field(default=20, ge=1)
     mix_back: float = Field(default=0.0, ge=0.0, lt=1.0)

@@ -11,9 +11,8 @@ from merit_cli.backbones.model_folder import Parts, build_parts, tasks_of
 from merit_cli.backbones.normalisation import Normalisation
 from merit_cli.config.load import resolved
 from merit_cli.data.dataset import measure_normalisation
-from merit_cli.data.feature_cache import FeatureCache
-from merit_cli.data.text_cache import TextFeatureCache
-from merit_cli.io.atomic import make_folder, write_json
+from merit_cli.data.kept_features import KeptFeatures
+from merit_cli.io.atomic import write_json
 from merit_cli.io.run_dir import RunDir, open_run
 from merit_cli.losses.emotion import class_weights
 from merit_cli.losses.objective import counted
@@ -25,7 +24,7 @@ from merit_cli.training.brain import MeritBrain
 from merit_cli.training.candidates import mean_weights
 from merit_cli.training.dev import DevMetrics, FloatArray
 from merit_cli.training.epoch_record import EpochRecord
-from merit_cli.training.loaders import Loaders, make_loaders
+from merit_cli.training.loaders import Loaders, make_features, make_loaders
 from merit_cli.training.memory import free_bytes
 from merit_cli.training.ranks import job, on_first, rank
 from merit_cli.training.resume import stop_on_sigterm
@@ -33,6 +32,7 @@ from merit_cli.training.selection import EpochScore, best_epoch, best_epochs
 from merit_cli.training.settings import FitSettings
 from merit_cli.workers import Machine, no_progress, say_nothing
 from merit_cli.workflows.train.determinism import reseed, seeded
+from merit_cli.workflows.train.features import find_fold_runs, fitted_with, keep_features
 from merit_cli.workflows.train.inputs import (
     TrainingData,
     check_soft_labels,
@@ -120,20 +120,28 @@ def _run(
         needs_clean="enhancement" in tasks or recipe.data.remix is not None,
         needs_words=recipe.text is not None,
         allow_leak=allow_leak,
-    ).limited(recipe.limit, seed=recipe.seed)
+    )
+    if recipe.data.leave_out is not None:
+        material = material.without(recipe.data.leave_out)
+    material = material.limited(recipe.limit, seed=recipe.seed)
     if recipe.objective.emotion_loss.soft_labels:
         check_soft_labels(material)
     if "attributes" in tasks:
         check_ratings(material)
     check_device(machine.device)
     starts = find_starts(recipe.init_from)
+    fold_runs = find_fold_runs(recipe.cross_fitted, material.train)
     run = on_first(
         open_run,
         output,
         command="train",
         name=recipe.name,
         recipe=resolved(recipe),
-        inputs={"data": material.content, **({"init_from": "+".join(one.content for one in starts)} if starts else {})},
+        inputs={
+            "data": material.content,
+            **({"init_from": "+".join(one.content for one in starts)} if starts else {}),
+            **({"cross_fitted": "+".join(one.content for one in fold_runs)} if fold_runs else {}),
+        },
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -144,6 +152,8 @@ def _run(
     with seeded(recipe.seed, threads=machine.workers):
         parts = build_parts(recipe.model, recipe.backbone, num_classes=len(material.classes), text=recipe.text)
         anew = load_starts(parts, starts, classes=material.classes)
+        features = cache_dir or run.path / "features"
+        kept = keep_features(recipe, parts, features, runs=fold_runs, train=material.train)
         normalisation = on_first(
             measure_normalisation,
             material.train,
@@ -161,11 +171,11 @@ def _run(
             machine,
             parts,
             normalisation,
-            cache_dir,
+            kept,
             strict_routing=strict_routing,
             tensorboard=tensorboard,
         )
-    begun = begun_with(starts, anew)
+    begun = {**begun_with(starts, anew), **fitted_with(fold_runs, kept)}
     summary = on_first(finish_run, recipe, material, run, parts, normalisation, chosen, begun)
     return run, summary
 
@@ -177,13 +187,13 @@ def _fit(
     machine: Machine,
     parts: Parts,
     normalisation: Normalisation,
-    cache_dir: Path | None,
+    kept: KeptFeatures,
     *,
     strict_routing: bool,
     tensorboard: bool,
 ) -> Chosen:
-    caches = _caches(recipe, parts, cache_dir or run.path / "features")
-    loaders = _loaders(recipe, material, machine, normalisation, caches)
+    loaders = _loaders(recipe, material, machine, normalisation, kept)
+    make_features(loaders, device=machine.device, progress=machine.progress)
     modules = parts.modules()
     counts = material.class_counts()
     weighted = counts and recipe.objective.class_weighting == "inverse_frequency"
@@ -233,7 +243,7 @@ def _loaders(
     material: TrainingData,
     machine: Machine,
     normalisation: Normalisation,
-    caches: tuple[FeatureCache | None, TextFeatureCache | None],
+    kept: KeptFeatures,
 ) -> Loaders:
     return make_loaders(
         material.train,
@@ -241,8 +251,7 @@ def _loaders(
         classes=material.classes,
         normalisation=normalisation,
         max_duration=recipe.data.max_duration,
-        cache=caches[0],
-        text_cache=caches[1],
+        kept=kept,
         batch_size=recipe.batch_size,
         accumulation=recipe.accumulation,
         overfit_batches=recipe.overfit_batches,
@@ -252,25 +261,6 @@ def _loaders(
         balance=recipe.data.balance,
         attribute_scale=material.card.attribute_scale if "attributes" in tasks_of(recipe.model) else None,
     )
-
-
-def _caches(recipe: TrainRecipe, parts: Parts, folder: Path) -> tuple[FeatureCache | None, TextFeatureCache | None]:
-    """Of speech and of words; words stay the same whatever is done to the audio."""
-    words = None
-    is_kept = parts.text is not None and not parts.text.trainable and recipe.data.cache_features != "never"
-    if is_kept and parts.text is not None and recipe.text is not None:
-        words = TextFeatureCache(make_folder(folder), parts.text, recipe.text)
-    return _feature_cache(recipe, parts, folder), words
-
-
-def _feature_cache(recipe: TrainRecipe, parts: Parts, folder: Path) -> FeatureCache | None:
-    wanted = recipe.data.cache_features
-    has_weights = recipe.backbone.model_dump().get("name") not in ("log-mel", "waveform")
-    if parts.backbone.trainable or not recipe.data.stays_the_same:
-        return None
-    if wanted == "never" or (wanted == "auto" and not has_weights):
-        return None
-    return FeatureCache(make_folder(folder), parts.backbone, recipe.backbone)
 
 
 def dev_metrics(classes: Sequence[str], sample_rate: int, enhancement_metric: str) -> DevMetrics:
