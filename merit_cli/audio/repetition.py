@@ -1,9 +1,12 @@
-"""Bringing a short clip to a fixed length by repeating it with cross-fades."""
+"""Bringing a clip to a fixed length: by repeating it with cross-fades, or by zeros."""
+
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+FloatT = TypeVar("FloatT", bound=np.floating)
 
 
 def repeat_to_length(samples: FloatArray, num_samples: int, *, fade: int) -> FloatArray:
@@ -38,3 +41,14 @@ def repeat_to_length(samples: FloatArray, num_samples: int, *, fade: int) -> Flo
         copy[step:] *= rise[::-1]
         repeated[start : start + len(samples)] += copy
     return repeated[:num_samples].astype(np.float32)
+
+
+def cut_or_pad(samples_N: npt.NDArray[FloatT], num_samples: int) -> npt.NDArray[FloatT]:
+    """A signal (N,) cut, or padded with zeros at the end: resampling may round a length either way.
+
+    >>> cut_or_pad(np.ones(1, dtype=np.float32), 2).tolist()
+    [1.0, 0.0]
+    """
+    if len(samples_N) >= num_samples:
+        return samples_N[:num_samples]
+    return np.pad(samples_N, (0, num_samples - len(samples_N)))

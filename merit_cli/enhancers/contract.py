@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from merit_cli.audio.levels import sum_of_squares
 from merit_cli.audio.overlap_add import process_in_chunks
+from merit_cli.audio.repetition import cut_or_pad
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.errors import BadData, UsageError
 from merit_cli.io.audio_file import Resampler, resample
@@ -210,7 +211,7 @@ class Contracted:
         peak = finite_peak(noisy_N)
         if peak < SILENCE_PEAK:
             return np.zeros(len(noisy_N), dtype=np.float32)
-        scale = min(WORKING_RMS / _rms(noisy_N), 1.0 / peak)
+        scale = working_scale(peak, _rms(noisy_N))
         if isinstance(self.engine, StreamingEngine):
             enhanced_N = _streamed(self.engine, noisy_N, sample_rate, scale)
         else:
@@ -218,10 +219,18 @@ class Contracted:
             scaled_N: FloatArray = np.multiply(noisy_N, scale, dtype=np.float32)
             made_N = self._at_engine_rate(resample(scaled_N, sample_rate, rate), rate)
             del scaled_N  # an hour is 230 MB a copy
-            enhanced_N = _fitted(resample(made_N, rate, sample_rate), len(noisy_N))
+            enhanced_N = cut_or_pad(resample(made_N, rate, sample_rate), len(noisy_N))
         enhanced_N *= np.float32(1.0 / scale)
         finite_peak(enhanced_N, whose="what the enhancer made")
         return mixed_back(enhanced_N, noisy_N, self.noisy_share) if self.noisy_share else enhanced_N
+
+    def chunking(self, rate: int) -> dict[str, int]:
+        """Chunk, context and fade of `process_in_chunks`, in samples at ``rate`` in Hz."""
+        return {
+            "chunk_length": seconds_to_samples(self.chunk, rate),
+            "context_length": seconds_to_samples(min(CONTEXT, self.chunk / 8), rate),
+            "fade_length": seconds_to_samples(min(FADE, self.chunk / 8), rate),
+        }
 
     def _at_engine_rate(self, samples_N: FloatArray, rate: int) -> FloatArray:
         delay = self.engine.delay
@@ -229,15 +238,14 @@ class Contracted:
         if self.engine.streams:
             made = self.engine.process(padded, rate)
         else:
-            made = process_in_chunks(
-                padded,
-                lambda piece: self.engine.process(piece, rate),
-                chunk_length=seconds_to_samples(self.chunk, rate),
-                context_length=seconds_to_samples(min(CONTEXT, self.chunk / 8), rate),
-                fade_length=seconds_to_samples(min(FADE, self.chunk / 8), rate),
-            )
+            made = process_in_chunks(padded, lambda piece: self.engine.process(piece, rate), **self.chunking(rate))
         assert len(made) == len(padded), f"the engine turned {len(padded)} samples into {len(made)}"
         return made[delay:]
+
+
+def working_scale(peak: float, rms: float) -> float:
+    """Gain that brings a signal to the level every engine works at, or to full scale where that comes first."""
+    return min(WORKING_RMS / rms, 1.0 / peak)
 
 
 def _streamed(engine: StreamingEngine, noisy_N: FloatArray, sample_rate: int, scale: float) -> FloatArray:
@@ -289,10 +297,3 @@ def finite_peak(samples_N: FloatArray, *, whose: str = "the signal") -> float:
 def _rms(samples_N: FloatArray) -> float:
     blocks = (samples_N[start : start + _BLOCK].astype(np.float64) for start in range(0, len(samples_N), _BLOCK))
     return float(np.sqrt(sum(sum_of_squares(block) for block in blocks) / len(samples_N)))
-
-
-def _fitted(samples_N: FloatArray, num_samples: int) -> FloatArray:
-    """Cut or padded with zeros at the end: resampling may round the length either way."""
-    if len(samples_N) >= num_samples:
-        return samples_N[:num_samples]
-    return np.pad(samples_N, (0, num_samples - len(samples_N)))

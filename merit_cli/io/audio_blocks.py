@@ -1,12 +1,13 @@
-"""Audio files read block by block, all channels, nothing mended: for looking at files of any length."""
+"""Audio files read block by block: as they stand, for looking at files of any length, or as `read_audio` gives them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from merit_cli.errors import BadData
-from merit_cli.io.audio_file import AudioInfo, FloatArray, open_audio
+from merit_cli.io.audio_file import AudioInfo, FloatArray, Resampler, open_audio, read_header
 
 BLOCK_SAMPLES = 1 << 18
 """Samples of each channel in a block."""
@@ -31,6 +32,23 @@ def read_blocks(path: Path, info: AudioInfo, *, start: int = 0, num_samples: int
             yield from _blocks(handle, path, start, count)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise BadData("the file breaks off or is damaged", place=str(path), hint=f"libsndfile says: {error}") from None
+
+
+def mono_blocks(path: Path, *, sample_rate: int) -> Iterator[FloatArray]:
+    """`read_audio` of a whole file in blocks (N,), joined the same: the mean of its channels at ``sample_rate`` in Hz.
+
+    Raises:
+        NoInput: There is no such file.
+        BadData: It is empty, not audio, breaks off, is damaged, or holds NaN or infinite samples.
+    """
+    info = read_header(path)
+    resampler = Resampler(info.sample_rate, sample_rate)
+    for block in read_blocks(path, info):
+        samples_N = block[:, 0] if info.num_channels == 1 else block.mean(axis=1, dtype=np.float32)
+        if not np.isfinite(samples_N).all():
+            raise BadData("the file holds NaN or infinite samples", place=str(path))
+        yield resampler(samples_N)
+    yield resampler(np.zeros(0, dtype=np.float32), last=True)
 
 
 def read_through(path: Path, take: Callable[[FloatArray], object]) -> AudioInfo:

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 from pydantic import BeforeValidator, Field
 
+from merit_cli.audio.repetition import cut_or_pad
 from merit_cli.errors import unknown_name
 from merit_cli.mixing.distortions.amounts import Amount, draw_amount, within
 from merit_cli.mixing.distortions.codec_ffmpeg import FFMPEG
 from merit_cli.mixing.distortions.codec_library import CodecLibrary
 from merit_cli.mixing.distortions.codec_soundfile import SOUNDFILE
 from merit_cli.mixing.distortions.contract import DistortionConfig, Place, Uniform, WideArray
-from merit_cli.mixing.distortions.resampling import change_rate, fit_length
+from merit_cli.mixing.distortions.resampling import change_rate
 from merit_cli.mixing.draws import Draws
 
 CodecName = Literal["mp3", "vorbis", "opus", "ulaw", "alaw", "gsm", "aac", "g722", "amr_nb"]
@@ -81,9 +82,9 @@ def through_codec(samples_N: WideArray, sample_rate: int, *, codec: str, compres
     peak = float(np.abs(slow).max(initial=0.0))
     down = _FULL_SCALE / peak if peak > _FULL_SCALE else 1.0
     delay = codec_delay(codec, rate, round(compression * _PROBES) / _PROBES)
-    coded = _round_trip(fit_length(slow * down, slow.size + max(0, delay)), rate, codec, compression) / down
+    coded = _round_trip(cut_or_pad(slow * down, slow.size + max(0, delay)), rate, codec, compression) / down
     aligned = coded[delay:] if delay >= 0 else np.pad(coded, (-delay, 0))
-    return fit_length(change_rate(fit_length(aligned, slow.size), rate, sample_rate), samples_N.size)
+    return cut_or_pad(change_rate(cut_or_pad(aligned, slow.size), rate, sample_rate), samples_N.size)
 
 
 def _rate_of(codec: str, sample_rate: int) -> int:

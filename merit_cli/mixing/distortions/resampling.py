@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator
 
+from merit_cli.audio.repetition import cut_or_pad
 from merit_cli.mixing.distortions.amounts import Amount, draw_amount, within
 from merit_cli.mixing.distortions.contract import DistortionConfig, Place, Uniform, WideArray
 
@@ -30,7 +31,7 @@ def resample_there_and_back(samples_N: WideArray, sample_rate: int, *, to_rate: 
     """``samples_N`` as it comes back from a lower rate."""
     if to_rate >= sample_rate:
         return samples_N.copy()
-    return fit_length(change_rate(change_rate(samples_N, sample_rate, to_rate), to_rate, sample_rate), samples_N.size)
+    return cut_or_pad(change_rate(change_rate(samples_N, sample_rate, to_rate), to_rate, sample_rate), samples_N.size)
 
 
 def change_rate(samples_N: WideArray, from_rate: int, to_rate: int) -> WideArray:
@@ -40,14 +41,3 @@ def change_rate(samples_N: WideArray, from_rate: int, to_rate: int) -> WideArray
     if from_rate == to_rate:
         return samples_N
     return np.asarray(soxr.resample(samples_N, from_rate, to_rate, quality="VHQ"), dtype=np.float64)
-
-
-def fit_length(samples_N: WideArray, num_samples: int) -> WideArray:
-    """``samples_N`` cut, or filled with zeros, at its end.
-
-    >>> fit_length(np.array([1.0, 2.0]), 3).tolist()
-    [1.0, 2.0, 0.0]
-    """
-    if samples_N.size >= num_samples:
-        return samples_N[:num_samples]
-    return np.pad(samples_N, (0, num_samples - samples_N.size))

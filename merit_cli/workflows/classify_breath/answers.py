@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from merit_cli.workflows.classify_breath.abstain import AbstainRule
-from merit_cli.workflows.classify_breath.cycles import Clip, CutSettings
+from merit_cli.workflows.classify_breath.cycles import Clip
 from merit_cli.workflows.classify_breath.model_folder import BreathModel
+from merit_cli.workflows.classify_breath.recordings import CutSettings
 
 _BATCH = 32
 

@@ -1,9 +1,8 @@
-"""Recordings to clips: enhance the whole recording, cut its cycles, fill them to the model's length."""
+"""Recordings to clips: cut the cycles of a recording, and fill them to the model's length."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,35 +10,15 @@ import numpy as np
 from merit_cli.audio.breath_quality import band_swing_db
 from merit_cli.audio.repetition import repeat_to_length
 from merit_cli.corpora.breath_reading import UNANNOTATED_GAPS
-from merit_cli.enhancers.contract import Enhancer, EnhancerConfig
 from merit_cli.errors import MeritError
-from merit_cli.io.audio_file import FloatArray, read_audio, resample
+from merit_cli.io.audio_file import FloatArray
 from merit_cli.io.ledger import Ledger
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workers import Machine, run_items
-
-ENHANCE_RATE = 16000
-"""Recordings are enhanced at this rate in Hz, whatever their own (Tzeng et al. 2025)."""
+from merit_cli.workflows.classify_breath.recordings import CutSettings, recording_blocks
 
 BACKGROUND = "background"
 """Label of a stretch that no cycle covers; never a class."""
-
-
-@dataclass(frozen=True)
-class CutSettings:
-    """How recordings become clips.
-
-    Args:
-        sample_rate: Of the clips, in Hz.
-        num_samples: Of each clip.
-        fade: Cross-fade of repetitions, in samples.
-        enhancer: Applied to whole recordings first; None leaves them as they are.
-    """
-
-    sample_rate: int
-    num_samples: int
-    fade: int
-    enhancer: EnhancerConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -100,19 +79,34 @@ def cut_recording(job: CutJob) -> list[Clip]:
     Raises:
         BadData: It cannot be read.
     """
-    return cut_samples(recording_samples(job.audio, job.settings), job.cycles, job.settings)
+    made = dict(cut_blocks(recording_blocks(job.audio, job.settings), job.cycles, job.settings))
+    return [made[index] for index in range(len(job.cycles))]
 
 
-def recording_samples(audio: Path, settings: CutSettings) -> FloatArray:
-    """A whole recording (N,) at the rate of ``settings``, enhanced where it is to be.
+def cut_blocks(
+    blocks: Iterable[FloatArray], cycles: Sequence[Utterance], settings: CutSettings
+) -> Iterator[tuple[int, Clip]]:
+    """The clips of a recording that comes in blocks, each with its place in ``cycles``, by start.
 
-    Raises:
-        BadData: It cannot be read.
+    No more is held than the longest cycle and a block.
+
+    Args:
+        blocks: The recording (N,), at the rate of ``settings``; all are read, so that damage at the end is found.
+        cycles: Of this recording, in any order.
+        settings: How to cut.
     """
-    if settings.enhancer is None:
-        return read_audio(audio, sample_rate=settings.sample_rate).samples
-    noisy = read_audio(audio, sample_rate=ENHANCE_RATE).samples
-    return resample(_enhancer(settings.enhancer)(noisy, ENHANCE_RATE), ENHANCE_RATE, settings.sample_rate)
+    waiting = deque(sorted(range(len(cycles)), key=lambda index: cycles[index].start))
+    held_N, position = np.zeros(0, dtype=np.float32), 0
+    for block_N in blocks:
+        held_N = np.concatenate([held_N, block_N])
+        while waiting and _span(cycles[waiting[0]], settings)[1] <= position + len(held_N):
+            index = waiting.popleft()
+            yield index, _clip(held_N, cycles[index], settings, position=position)
+        wanted = _span(cycles[waiting[0]], settings)[0] - position if waiting else len(held_N)
+        passed = max(0, min(wanted, len(held_N) - 1))  # the last sample stays: a cycle may begin after the end
+        held_N, position = held_N[passed:], position + passed
+    for index in waiting:
+        yield index, _clip(held_N, cycles[index], settings, position=position)
 
 
 def cut_samples(samples_N: FloatArray, cycles: Sequence[Utterance], settings: CutSettings) -> list[Clip]:
@@ -126,16 +120,17 @@ def cut_samples(samples_N: FloatArray, cycles: Sequence[Utterance], settings: Cu
     return [_clip(samples_N, cycle, settings) for cycle in cycles]
 
 
-@lru_cache(maxsize=2)
-def _enhancer(config: EnhancerConfig) -> Enhancer:
-    return config.build()
-
-
-def _clip(samples: FloatArray, cycle: Utterance, settings: CutSettings) -> Clip:
+def _span(cycle: Utterance, settings: CutSettings) -> tuple[int, int]:
+    """First sample, and the one after the last, at the rate of ``settings``."""
     scale = settings.sample_rate / cycle.sample_rate
-    start = min(round(cycle.start * scale), len(samples) - 1)
-    end = max(start + 1, min(round((cycle.start + cycle.num_samples) * scale), len(samples)))
-    piece = samples[start:end]
+    return round(cycle.start * scale), round((cycle.start + cycle.num_samples) * scale)
+
+
+def _clip(samples: FloatArray, cycle: Utterance, settings: CutSettings, *, position: int = 0) -> Clip:
+    """The clip of samples whose first is the recording's ``position``."""
+    start, end = (place - position for place in _span(cycle, settings))
+    start = min(start, len(samples) - 1)
+    piece = samples[start : max(start + 1, min(end, len(samples)))]
     filled = repeat_to_length(piece, settings.num_samples, fade=settings.fade)
     return Clip(cycle, np.ascontiguousarray(filled), band_swing_db(piece, settings.sample_rate))
 

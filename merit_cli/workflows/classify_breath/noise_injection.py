@@ -23,7 +23,7 @@ from merit_cli.mixing.plan import PlannedMixture, plan_mixtures
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.mixing.segments import Unmixable
 from merit_cli.mixing.snr_plan import SnrList
-from merit_cli.workflows.classify_breath.cycles import CutSettings
+from merit_cli.workflows.classify_breath.recordings import CutSettings
 
 PAPER_RATIOS = SnrList(values=(0.0, 5.0, 10.0, 15.0), order="random")
 

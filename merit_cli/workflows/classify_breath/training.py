@@ -19,10 +19,11 @@ from merit_cli.training.breath_brain import DevScore, FitSettings, fit_breath
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.abstain import AbstainRule, fit_abstention
 from merit_cli.workflows.classify_breath.answers import probabilities_of
-from merit_cli.workflows.classify_breath.cycles import Clip, CutSettings, load_clips
+from merit_cli.workflows.classify_breath.cycles import Clip, load_clips
 from merit_cli.workflows.classify_breath.model_folder import BreathModel, BreathModelCard, save_model
 from merit_cli.workflows.classify_breath.noise_injection import NoisyClips
 from merit_cli.workflows.classify_breath.recipe import BreathRecipe
+from merit_cli.workflows.classify_breath.recordings import CutSettings
 
 _OPEN_RULE = AbstainRule(0.0, 0.0)
 

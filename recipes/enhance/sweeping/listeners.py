@@ -20,9 +20,10 @@ from merit_cli.io.hashing import sha256_of_file
 from merit_cli.manifests.read_write import MANIFEST_NAME, read_card
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.workflows.classify_breath.answers import answer_clips, cut_settings
-from merit_cli.workflows.classify_breath.cycles import ENHANCE_RATE, CutJob, cut_recording, cut_samples
+from merit_cli.workflows.classify_breath.cycles import CutJob, cut_recording, cut_samples
 from merit_cli.workflows.classify_breath.model_folder import BreathModel, weights_path
 from merit_cli.workflows.classify_breath.model_folder import load_model as load_breath_model
+from merit_cli.workflows.classify_breath.recordings import ENHANCE_RATE
 from merit_cli.workflows.enhance.item import built_enhancer
 from merit_cli.workflows.predict import loaded_model
 

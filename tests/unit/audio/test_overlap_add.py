@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from merit_cli.audio.overlap_add import process_in_chunks
+from merit_cli.audio.overlap_add import ChunkStream, process_in_chunks
 
 
 def _noise(num_samples: int) -> np.ndarray:
@@ -63,3 +63,17 @@ def test_input_is_not_changed() -> None:
 def test_a_function_that_changes_the_length_is_refused() -> None:
     with pytest.raises(AssertionError, match="turned"):
         process_in_chunks(_noise(50), lambda x: x[:-1], chunk_length=100, context_length=0, fade_length=10)
+
+
+@pytest.mark.parametrize("piece", [1, 7, 99, 100, 333, 5000])
+@pytest.mark.parametrize("num_samples", [0, 1, 100, 101, 150, 161, 1037])
+def test_the_cut_into_pieces_does_not_show_in_a_bit(num_samples: int, piece: int) -> None:
+    """The function takes the mean of its chunk away, so that other chunks would give other samples."""
+    signal, how = _noise(num_samples), {"chunk_length": 100, "context_length": 20, "fade_length": 10}
+
+    def centred(x: np.ndarray) -> np.ndarray:
+        return x - x.mean() if len(x) else x
+
+    stream = ChunkStream(centred, **how)
+    parts = [stream.push(signal[start : start + piece]) for start in range(0, num_samples, piece)]
+    assert np.array_equal(np.concatenate([*parts, stream.flush()]), process_in_chunks(signal, centred, **how))

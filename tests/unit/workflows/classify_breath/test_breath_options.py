@@ -16,12 +16,12 @@ from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.manifests.inputs import read_inputs
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus
-from merit_cli.workflows.classify_breath.cycles import CutSettings
 from merit_cli.workflows.classify_breath.evaluate import run_breath_evaluate
 from merit_cli.workflows.classify_breath.job import run_classify_breath
 from merit_cli.workflows.classify_breath.model_folder import load_model
 from merit_cli.workflows.classify_breath.noise_injection import NoiseInjection, NoisyClips
 from merit_cli.workflows.classify_breath.recipe import BreathRecipe
+from merit_cli.workflows.classify_breath.recordings import CutSettings
 from merit_cli.workflows.classify_breath.training import usable_cycles
 
 CUT = CutSettings(4000, 20_000, 200)

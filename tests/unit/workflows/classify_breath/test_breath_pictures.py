@@ -8,8 +8,8 @@ from merit_cli.enhancers.select import enhancer_config
 from merit_cli.io.audio_file import write_audio
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.answers import FileAnswer
-from merit_cli.workflows.classify_breath.cycles import CutSettings
 from merit_cli.workflows.classify_breath.pictures import write_pictures
+from merit_cli.workflows.classify_breath.recordings import CutSettings
 
 RATE = 4000
 
