@@ -12,6 +12,7 @@ from merit_cli.cli.console import exit_for, make_machine, print_facts, print_jso
 from merit_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from merit_cli.io.shards import Shard
     from merit_cli.workers import Machine
     from merit_cli.workflows.enhance import EnhanceRecipe
 
@@ -79,6 +80,7 @@ def enhance(
             rich_help_panel="Machine",
         ),
     ] = 1,
+    shard: options.Shard = None,
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
     """Enhance noisy audio: same length, same rate, no delay.
@@ -93,6 +95,7 @@ def enhance(
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
     from merit_cli.enhancers.select import enhancer_tree
+    from merit_cli.io.shards import Shard
     from merit_cli.workflows.enhance import EnhanceRecipe
 
     if rate is not None and keep_rate:
@@ -114,13 +117,22 @@ def enhance(
         retry_failed=retry_failed,
         quiet=as_json or is_single,
     )
+    if shard is not None and (stream or is_single):
+        raise UsageError("a shard is a part of many files", place="--shard", hint="leave it out")
     if stream:
         _enhance_live(chosen, noisy or [], output, device=device)
     elif is_single:
         _enhance_one(chosen, noisy or [], output, machine=machine, dry_run=dry_run)
     else:
         _enhance_many(
-            chosen, noisy or [], output, machine=machine, batch_size=batch_size, dry_run=dry_run, as_json=as_json
+            chosen,
+            noisy or [],
+            output,
+            machine=machine,
+            batch_size=batch_size,
+            part=Shard.parse(shard) if shard else None,
+            dry_run=dry_run,
+            as_json=as_json,
         )
 
 
@@ -150,6 +162,7 @@ def _enhance_many(
     *,
     machine: "Machine",
     batch_size: int,
+    part: "Shard | None",
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -162,13 +175,14 @@ def _enhance_many(
         typer.echo(f"input: the newest finished mix, {noisy[0]}", err=as_json)
     inputs = find_inputs(noisy)
     if dry_run:
-        seconds = sum(utterance.duration for utterance in inputs.utterances)
+        wanted = inputs.utterances if part is None else part.part(inputs.utterances)
+        seconds = sum(utterance.duration for utterance in wanted)
         typer.echo(
-            f"would enhance {len(inputs.utterances)} files, {seconds:.0f} s of audio, "
+            f"would enhance {len(wanted)} files, {seconds:.0f} s of audio, "
             f"by {chosen.enhancer.name}; nothing was written"
         )
         return
-    run, summary = run_enhance(chosen, inputs, output=output, machine=machine, batch_size=batch_size)
+    run, summary = run_enhance(chosen, inputs, output=output, machine=machine, batch_size=batch_size, shard=part)
     if as_json:
         print_json(asdict(summary))
     else:
@@ -184,7 +198,8 @@ def _enhance_many(
                 else f"{speed:.4f} ({1 / speed:.0f} times real time)",
             }
         )
-        print_outcome(where=run.path, next_command=f"merit evaluate {run.path}", nothing_to_do=run.state == "done")
+        following = f"merit evaluate {run.path}" if part is None else "the other shards, then the same without --shard"
+        print_outcome(where=run.path, next_command=following, nothing_to_do=run.state == "done")
     exit_for(failed=summary.failed, skipped=summary.skipped, ledger=run.path / "ledger.jsonl")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merit_cli.cli import options
-from merit_cli.cli.console import exit_for, make_machine, print_json, print_outcome
+from merit_cli.cli.console import exit_for, make_machine, print_facts, print_json, print_outcome
 from merit_cli.cli.evaluate_show import print_metrics, print_report
 from merit_cli.errors import NoInput, UsageError
 
@@ -79,6 +79,7 @@ def evaluate(
     as_json: options.AsJson = False,
     workers: options.Workers = 1,
     device: options.Device = "cpu",
+    shard: options.Shard = None,
     runs_dir: options.RunsDir = Path("runs"),
 ) -> None:
     """Score a run, a manifest or pairs of files, and write a report.
@@ -117,7 +118,7 @@ def evaluate(
     checks = [parse_check(text) for text in fail_if or ()]
     named = sources or []
     if compare:
-        if reference or predictions or checks or dry_run:
+        if reference or predictions or checks or dry_run or shard:
             raise UsageError(
                 "--compare takes runs alone",
                 place="--compare",
@@ -133,6 +134,9 @@ def evaluate(
     if source is None and predictions is None:
         source = _newest(machine, as_json=as_json)
     call = _Call(chosen, source, reference, predictions, output, machine, checks, dry_run, as_json)
+    if shard is not None:
+        _score_shard(call, shard)
+        return
     with _sound_on_stdin(call) as ready:
         _evaluate_one(ready)
 
@@ -191,6 +195,30 @@ def _evaluate_one(call: _Call) -> None:
     if call.checks:
         check_all(call.checks, read_evaluated(run.path), seed=call.recipe.seed)
     exit_for(failed=len(summary.failed), skipped=0, ledger=run.path / "scores.jsonl")
+
+
+def _score_shard(call: _Call, text: str) -> None:
+    """The scores of one part of the source, without a report."""
+    from merit_cli.io.shards import Shard
+    from merit_cli.workflows.evaluate.inputs import read_material
+    from merit_cli.workflows.evaluate.shard import run_shard
+
+    part = Shard.parse(text)
+    if call.checks or str(call.source) == "-":
+        raise UsageError("a shard is scored, and not judged or read from stdin", place="--shard", hint="leave it out")
+    material = read_material(call.source, call.reference, split=call.recipe.split, predictions=call.predictions)
+    if call.dry_run:
+        typer.echo(f"would score {len(part.part(material.utterances))} utterances; nothing was written")
+        return
+    run, summary = run_shard(call.recipe, material, part, output=call.output, machine=call.machine)
+    if call.as_json:
+        print_json(asdict(summary))
+    else:
+        facts = {"utterances": summary.utterances, "scores": summary.scores, "failed": summary.failed}
+        print_facts(facts)
+        following = "the other shards, then the same without --shard"
+        print_outcome(where=run.path, next_command=following, nothing_to_do=run.state == "done")
+    exit_for(failed=summary.failed, skipped=0, ledger=run.path / "scores.jsonl")
 
 
 def _compare(

@@ -126,8 +126,9 @@ def mix(
         return
     from merit_cli.assets import find_recipe
     from merit_cli.config.load import load_recipe
+    from merit_cli.io.shards import Shard
     from merit_cli.mixing.recipe import MixRecipe
-    from merit_cli.workflows.mix import Shard, load_plan, plan_mix, plan_replay, run_mix, save_plan
+    from merit_cli.workflows.mix import load_plan, plan_mix, plan_replay, run_mix, save_plan
 
     part = Shard.parse(shard) if shard else None
     _refuse(

@@ -70,6 +70,13 @@ class Ledger:
         self.entries[item_id] = entry
         return entry
 
+    def take(self, path: Path) -> None:
+        """Record what stands on another ledger and is not on record here."""
+        for entry in read_ledger(path).values():
+            if entry.id not in self.entries:
+                self._writer.append(entry.to_line())
+                self.entries[entry.id] = entry
+
     def pending(self, ids: Iterable[str], *, retry_failed: bool = False) -> Iterator[str]:
         """Those of ``ids`` that are not settled yet."""
         for item_id in ids:

@@ -19,6 +19,9 @@ from merit_cli.workflows.enhance.recipe import EnhanceRecipe
 
 FloatArray = npt.NDArray[np.float32]
 
+AUDIO_FOLDER = "enhanced"
+"""Below a run's own."""
+
 
 @dataclass(frozen=True)
 class EnhanceJob:
@@ -82,7 +85,7 @@ def write_enhanced(job: EnhanceJob, made: Made) -> Enhanced:
         Unavailable: It cannot be written.
     """
     source, recipe = job.utterance, job.recipe
-    path = job.output / "enhanced" / f"{mirrored_name(source)}.{recipe.format}"
+    path = job.output / AUDIO_FOLDER / f"{mirrored_name(source)}.{recipe.format}"
     write_audio(path, np.clip(made.samples, -1.0, 1.0), made.sample_rate, subtype=recipe.encoding)
     return Enhanced(_enhanced_line(source, recipe.enhancer, path, made), made.work_seconds, _remark(made.samples))
 

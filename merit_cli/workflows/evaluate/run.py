@@ -12,6 +12,7 @@ from merit_cli.config.load import resolved
 from merit_cli.errors import MeritError, UsageError
 from merit_cli.io.audio_file import audio_info
 from merit_cli.io.run_dir import RunDir, open_run
+from merit_cli.io.shards import shard_files
 from merit_cli.manifests.predictions import Prediction
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.metrics.score import Score
@@ -204,6 +205,8 @@ def _score(
 ) -> Findings:
     material = plan.material
     book = ScoreBook(run.path / SCORES_NAME, forget_failed=machine.retry_failed)
+    for path in shard_files(run.path, SCORES_NAME):
+        book.take(path)
     pairs = pairs_of(material, enhanced, only_clean=all(spec.needs_reference for spec in plan.signal))
     names = tuple(spec.name for spec in plan.signal)
     for item_id, reason in material.bad.items():

@@ -52,10 +52,16 @@ class Pairs:
 
 
 class ScoreBook:
-    """Scores by (system, metric, id), mirrored in ``scores.jsonl``; the last line of a key counts."""
+    """Scores by (system, metric, id), mirrored in ``scores.jsonl``; the last line of a key counts.
 
-    def __init__(self, path: Path, *, forget_failed: bool = False) -> None:
-        self.folder = path.parent
+    Args:
+        path: Of that file.
+        forget_failed: Score again what could not be scored.
+        folder: Where baselines are rendered; None takes the file's own.
+    """
+
+    def __init__(self, path: Path, *, forget_failed: bool = False, folder: Path | None = None) -> None:
+        self.folder = folder or path.parent
         self.scores: dict[Key, Score] = {}
         if path.exists():
             for _, line in read_lines(path, torn_tail=True):
@@ -64,6 +70,14 @@ class ScoreBook:
         if forget_failed:
             self.scores = {key: score for key, score in self.scores.items() if score.value is not None}
         self._writer = LineWriter(path)
+
+    def take(self, path: Path) -> None:
+        """Keep what stands in another file and is not on record here."""
+        for _, line in read_lines(path, torn_tail=True):
+            key = (line["system"], line["metric"], line["id"])
+            if key not in self.scores:
+                self.scores[key] = Score(line["id"], line["metric"], line["value"], line.get("reason", ""))
+                self._writer.append(line)
 
     def add(self, system: str, score: Score) -> None:
         """Keep one score."""

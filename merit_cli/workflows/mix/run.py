@@ -14,6 +14,7 @@ from merit_cli.errors import MeritError, Unavailable
 from merit_cli.io.jsonl import write_lines
 from merit_cli.io.ledger import Ledger
 from merit_cli.io.run_dir import RunDir, open_run
+from merit_cli.io.shards import Shard, open_shard, whole_of
 from merit_cli.manifests.read_write import MANIFEST_NAME, write_card, write_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.plan import PlannedMixture
@@ -21,7 +22,7 @@ from merit_cli.mixing.render import Rendered, RenderJob, render
 from merit_cli.mixing.segments import Unmixable
 from merit_cli.workers import Machine, run_items
 from merit_cli.workflows.mix.plan import PlannedMix
-from merit_cli.workflows.mix.shards import Shard, note_shard, open_shard
+from merit_cli.workflows.mix.shards import PARTS, note_shard
 
 LARGEST_JOB = 24
 """Mixtures of one utterance that a worker takes at once."""
@@ -78,8 +79,8 @@ def run_mix(
         "runs_dir": machine.runs_dir,
         "overwrite": machine.overwrite,
     }
-    run = open_run(output, **keys) if shard is None else open_shard(output, shard, **keys)
-    root = run.path if shard is None else run.path.parent.parent
+    run = open_run(output, **keys) if shard is None else open_shard(output, shard, **keys, parts=PARTS)
+    root = whole_of(run, shard)
     if run.state == "done" and not machine.retry_failed:
         stored = MixSummary(**run.summary())
         return run, replace(stored, rendered=0, already_done=stored.already_done + stored.rendered)

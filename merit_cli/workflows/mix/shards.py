@@ -1,91 +1,22 @@
-"""One output folder filled by many jobs: a run folder for each shard, and the merge that makes one run of them."""
+"""Shards of a mix, and the merge that makes one run of them."""
 
 import heapq
 import json
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from merit_cli.config.load import Tree, fingerprint
-from merit_cli.errors import CheckFailed, NoInput, UsageError
+from merit_cli.errors import CheckFailed, NoInput
 from merit_cli.io.atomic import sweep_temporaries, write_json
 from merit_cli.io.jsonl import write_lines
 from merit_cli.io.ledger import Entry, read_ledger
-from merit_cli.io.run_dir import RunDir, open_run, read_summary, start_shared_run
+from merit_cli.io.run_dir import RunDir, read_summary
+from merit_cli.io.shards import SHARD_NAME, SHARDS_FOLDER, Shard
 from merit_cli.manifests.read_write import MANIFEST_NAME, iter_manifest, read_card, write_card, write_manifest
 from merit_cli.manifests.utterance import Utterance
 
-SHARDS_FOLDER = "shards"
-_PARTS = (SHARDS_FOLDER, "noisy", "clean", "noise", "sources")
-_SHARD_NAME = re.compile(r"(\d+)of(\d+)")
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Part ``number`` of ``count``, from 1."""
-
-    number: int
-    count: int
-
-    @property
-    def folder(self) -> str:
-        """Name of its run folder."""
-        return f"{self.number}of{self.count}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """Number and count as written ``i/n``, i from 1; ``auto`` reads a SLURM array.
-
-        Raises:
-            UsageError: It is neither.
-
-        >>> Shard.parse("2/3")
-        Shard(number=2, count=3)
-        """
-        if text == "auto":
-            try:
-                first, last = int(os.environ["SLURM_ARRAY_TASK_MIN"]), int(os.environ["SLURM_ARRAY_TASK_MAX"])
-                return cls(int(os.environ["SLURM_ARRAY_TASK_ID"]) - first + 1, last - first + 1)
-            except (KeyError, ValueError):
-                raise UsageError(
-                    "--shard auto needs a SLURM array job", place="--shard", hint="or write --shard 1/4"
-                ) from None
-        number, _, count = text.partition("/")
-        if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-            return cls(int(number), int(count))
-        raise UsageError(f"cannot read the shard {text!r}", place="--shard", hint="write i/n with i from 1 to n")
-
-
-def open_shard(
-    output: Path | None,
-    shard: Shard,
-    *,
-    command: str,
-    name: str,
-    recipe: Tree,
-    inputs: Mapping[str, str],
-    runs_dir: Path,
-    overwrite: bool,
-) -> RunDir:
-    """The run folder of one shard, below that of the whole, which is described where it is not there yet.
-
-    Raises:
-        UsageError: The output folder holds another run, or shards of another cut.
-    """
-    base = output if output is not None else runs_dir / command / f"{name}-{fingerprint(recipe, inputs)}"
-    _refuse_other_cut(base, shard)
-    start_shared_run(base, command=command, name=name, recipe=recipe, inputs=inputs, parts=_PARTS)
-    return open_run(
-        base / SHARDS_FOLDER / shard.folder,
-        command=command,
-        name=name,
-        recipe=recipe,
-        inputs=inputs,
-        runs_dir=runs_dir,
-        overwrite=overwrite,
-    )
+PARTS = ("noisy", "clean", "noise", "sources")
+"""Folders that all shards write into."""
 
 
 def note_shard(run: RunDir, shard: Shard, *, num_mixtures: int, num_bad_inputs: int) -> None:
@@ -163,7 +94,7 @@ def _complete_set(base: Path) -> list[Path]:
     found: dict[int, Path] = {}
     counts = set()
     for folder in (base / SHARDS_FOLDER).glob("*of*"):
-        if match := _SHARD_NAME.fullmatch(folder.name):
+        if match := SHARD_NAME.fullmatch(folder.name):
             found[int(match[1])] = folder
             counts.add(int(match[2]))
     if not found:
@@ -193,19 +124,3 @@ def _check_sum(folders: list[Path], num_entries: int, base: Path) -> None:
     accounted = num_entries - sum(mark["num_bad_inputs"] for mark in marks)
     if accounted != planned:
         raise CheckFailed(f"the shards account for {accounted} of {planned} mixtures", place=str(base))
-
-
-def _refuse_other_cut(base: Path, shard: Shard) -> None:
-    """Raise where shards of another cut lie in the folder.
-
-    Raises:
-        UsageError: They do.
-    """
-    for folder in (base / SHARDS_FOLDER).glob("*of*"):
-        match = _SHARD_NAME.fullmatch(folder.name)
-        if match and int(match[2]) != shard.count:
-            raise UsageError(
-                f"the folder holds shards of {match[2]}, not of {shard.count}",
-                place=str(folder),
-                hint="use the same count, or remove them",
-            )

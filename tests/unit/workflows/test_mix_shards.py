@@ -14,13 +14,13 @@ import pytest
 from merit_cli.errors import BadData, CheckFailed, NoInput, UsageError
 from merit_cli.io.audio_file import read_audio, write_audio
 from merit_cli.io.jsonl import encode_line, read_lines
+from merit_cli.io.shards import Shard
 from merit_cli.manifests.read_write import read_manifest, write_manifest
 from merit_cli.manifests.utterance import Utterance
 from merit_cli.mixing.recipe import MixRecipe
 from merit_cli.workers import Machine
 from merit_cli.workflows.mix import (
     MixSummary,
-    Shard,
     load_plan,
     merge_shards,
     plan_mix,
