@@ -121,6 +121,18 @@ def test_seeds_make_a_folder_each_and_one_table(trained: Path, capsys: pytest.Ca
     summary = json.loads(capsys.readouterr().out)
     assert summary["seeds"] == [0, 1]
     assert len(summary["groups"][0]["metrics"]["icbhi_score"]["values"]) == 2
+    recording = str(next((trained / "raw").glob("*.wav")))
+    assert _run(recording, "--model", str(trained / "seeds"), *where[2:]) == 66
+    assert f"take one of the seeds in it: --model {trained / 'seeds' / 'seed-0'}" in capsys.readouterr().err
+
+
+def test_the_newest_seeds_are_found_where_there_is_no_single_run(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("train", str(trained / "raw"), *TINY, "--seeds", "2", "--runs-dir", str(tmp_path)) == 0
+    (made,) = (tmp_path / "classify-breath-seeds").iterdir()
+    assert _run(str(next((trained / "raw").glob("*.wav"))), "--runs-dir", str(tmp_path)) == 66
+    assert f"--model {made / 'seed-0'}" in capsys.readouterr().err
 
 
 def test_seeds_with_files_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

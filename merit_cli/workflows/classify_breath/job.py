@@ -16,6 +16,7 @@ from merit_cli.workflows.classify_breath.recipe import BreathRecipe
 from merit_cli.workflows.classify_breath.training import train_model, usable_cycles
 
 RUN_COMMAND = "classify-breath"
+SEEDS_COMMAND = "classify-breath-seeds"
 Step = Literal["train", "evaluate"]
 
 
@@ -94,9 +95,9 @@ def run_inputs(recipe: BreathRecipe, corpus: BreathCorpus, *, noise: Inputs | No
 
 
 def newest_breath_run(machine: Machine) -> Path:
-    """The newest finished run with a breath model.
+    """The newest finished run with a breath model, else with those of several seeds.
 
     Raises:
         NoInput: There is none.
     """
-    return newest_run(machine.runs_dir, RUN_COMMAND)
+    return newest_run(machine.runs_dir, RUN_COMMAND, SEEDS_COMMAND)

@@ -14,12 +14,11 @@ from merit_cli.reports.write import write_report
 from merit_cli.workers import Machine
 from merit_cli.workflows.classify_breath.corpus import BreathCorpus
 from merit_cli.workflows.classify_breath.evaluate import BreathSummary, enhancer_content, run_breath_evaluate
-from merit_cli.workflows.classify_breath.job import Step, run_classify_breath, run_inputs
+from merit_cli.workflows.classify_breath.job import SEEDS_COMMAND, Step, run_classify_breath, run_inputs
 from merit_cli.workflows.classify_breath.model_folder import load_model, weights_path
 from merit_cli.workflows.classify_breath.recipe import BreathRecipe
 from merit_cli.workflows.classify_breath.seeds_table import SeedScores, scores_of_seeds, seeds_report
 
-SEEDS_COMMAND = "classify-breath-seeds"
 _PREFIX = "seed-"
 
 
