@@ -18,6 +18,7 @@ from merit_cli.errors import MeritError, Preempted
 
 COMMANDS = {
     "prepare": "merit_cli.cli.prepare",
+    "prepare convert": "merit_cli.cli.convert",
     "mix": "merit_cli.cli.mix",
     "enhance": "merit_cli.cli.enhance",
     "train": "merit_cli.cli.train",
