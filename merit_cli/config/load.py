@@ -6,6 +6,8 @@ then validation of the whole. Every fault is reported at once, with its key path
 
 import hashlib
 import json
+import re
+import textwrap
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -129,6 +131,26 @@ def _nested(path: tuple[str, ...], value: Any) -> Tree:
     return value  # type: ignore[no-any-return]
 
 
+def with_override(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> Tree:
+    """``tree`` with one ``--set`` laid over it; a component by another name takes the place of the old one.
+
+    >>> with_override({"backbone": {"name": "log-mel", "num_mels": 64}}, ("backbone",), {"name": "waveform"})
+    {'backbone': {'name': 'waveform'}}
+    """
+    if replaces_component(tree, path, value):
+        tree = merge(tree, _nested(path, None))
+    return merge(tree, _nested(path, value))
+
+
+def replaces_component(tree: Mapping[str, Any], path: tuple[str, ...], value: Any) -> bool:
+    """Whether ``value`` is a component of another name than the one that stands at ``path``."""
+    old: Any = tree
+    for part in path:
+        old = old.get(part) if isinstance(old, Mapping) else None
+    both = isinstance(old, Mapping) and isinstance(value, Mapping)
+    return both and "name" in old and "name" in value and old["name"] != value["name"]
+
+
 def load_recipe(
     schema: type[RecipeT],
     path: Path | None = None,
@@ -150,7 +172,7 @@ def load_recipe(
     tree = read_recipe_tree(path) if path else {}
     tree = merge(tree, {key: value for key, value in (flags or {}).items() if value is not None})
     for text in overrides:
-        tree = merge(tree, _nested(*parse_override(text)))
+        tree = with_override(tree, *parse_override(text))
     return validated(schema, tree, place=str(path or "recipe"))
 
 
@@ -178,8 +200,23 @@ def _explain(error: ValidationError, schema: type[BaseModel], place: str) -> Usa
                 hints.append(f"did you mean {'.'.join([*location[:-1], near])!r}?")
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            faults.append(f"{key or 'recipe'} = {fault['input']!r}: {message[0].lower()}{message[1:]}")
+            message = f"{message[0].lower()}{message[1:]}"
+            whole = not location or isinstance(fault["input"], Mapping | BaseModel)
+            faults.append(f"{key} = {fault['input']!r}: {message}" if not whole else f"{key}: {message}".lstrip(": "))
+            hints += _values_named(message, fault["input"]) if whole else []
     return UsageError("; ".join(faults), place=place, hint=" ".join(hints) or f"keys: {', '.join(schema.model_fields)}")
+
+
+def _values_named(message: str, tree: Any) -> list[str]:
+    """What the keys that a message names are set to, so that a long recipe need not be repeated."""
+    found = []
+    for word in dict.fromkeys(re.findall(r"[a-z_][a-z_0-9.]*[a-z_0-9]", message)):
+        value: Any = tree
+        for part in word.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None:
+            found.append(f"{word} is {textwrap.shorten(str(value), 80)}")
+    return ["; ".join(found)] if found else []
 
 
 def _known_keys(schema: type[BaseModel], location: Sequence[str]) -> list[str]:

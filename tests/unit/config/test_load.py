@@ -1,6 +1,8 @@
 from pathlib import Path
+from typing import Self
 
 import pytest
+from pydantic import model_validator
 
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import fingerprint, load_recipe, parse_override, read_yaml
@@ -102,3 +104,38 @@ def test_the_fingerprint_depends_on_recipe_and_inputs_only() -> None:
     assert base == fingerprint(Recipe(), {"speech": "1"})
     assert base != fingerprint(Recipe(), {"speech": "2"})
     assert base != fingerprint(Recipe(name="s"), {"speech": "1"})
+
+
+class Encoder(FrozenConfig):
+    name: str = "log-mel"
+    num_mels: int | None = None
+    path: str = ""
+
+
+class Whole(FrozenConfig):
+    encoder: Encoder = Encoder()
+    epochs: int = 1
+    rows: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.epochs > 5:
+            raise ValueError("epochs does not fit encoder.name")
+        return self
+
+
+def test_a_fault_of_the_whole_recipe_names_its_keys_and_not_the_tree() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_recipe(Whole, overrides=("epochs=7", "encoder.name=mel", "rows=[1, 2, 3]"))
+    assert caught.value.message == "epochs does not fit encoder.name"
+    assert caught.value.hint == "epochs is 7; encoder.name is mel"
+
+
+def test_a_component_by_another_name_leaves_the_old_ones_keys_behind(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("encoder: {name: log-mel, num_mels: 64}")
+    assert load_recipe(Whole, path, overrides=("encoder={name: hub, path: x}",)).encoder == Encoder(
+        name="hub", path="x"
+    )
+    assert load_recipe(Whole, path, overrides=("encoder={path: x}",)).encoder.num_mels == 64
+    assert load_recipe(Whole, path, overrides=("encoder={name: log-mel}",)).encoder.num_mels == 64
