@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": "merit_cli.cli.evaluate",
     "classify-breath": "merit_cli.cli.classify_breath",
     "classify-breath study": "merit_cli.cli.breath_study",
+    "recipes": "merit_cli.cli.recipes",
     "doctor": "merit_cli.cli.doctor",
 }
 """Each command's module; it registers its commands by ``register(app)``."""
