@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from merit_cli import __version__
 from merit_cli.config.frozen import FrozenConfig
 from merit_cli.config.load import resolved
-from merit_cli.errors import BadData, MeritError, NoInput
+from merit_cli.errors import BadData, MeritError, NoInput, UsageError
 from merit_cli.io.audio_file import audio_info
 from merit_cli.io.hashing import hash_of_files, sha256_of_file
 from merit_cli.io.jsonl import write_lines
@@ -106,15 +106,23 @@ def run_convert(
         audio_root=str(audio_root.resolve()) if audio_root else "",
     )
     kept, refused = _read(source.resolve(), recipe)
+    if not kept and not refused:
+        raise NoInput(
+            f"there is nothing in the format {source_format!r}",
+            place=str(source),
+            hint="without --from the files tell it",
+        )
     if not kept:
-        first = f": {refused[0].id}: {refused[0].reason}" if refused else ""
-        raise NoInput(f"no utterance of the source can be used{first}", place=str(source))
+        first = f"{refused[0].id}: {refused[0].reason}"
+        raise NoInput(f"no utterance of the source can be used: {first}", place=str(source))
+    if output is not None:
+        _refuse_to_overwrite(output.resolve(), [source.resolve(), *(one.audio for one in kept)])
     run = open_run(
         output,
         command="convert",
         name=f"{source_format}-{target_format}",
         recipe=resolved(recipe),
-        inputs=_inputs(source),
+        inputs=_inputs(source, output),
         runs_dir=machine.runs_dir,
         overwrite=machine.overwrite,
     )
@@ -127,6 +135,13 @@ def run_convert(
     summary = ConvertSummary(run.path, source_format, target_format, len(kept), len(refused), written)
     run.finish(summary.to_json())
     return summary
+
+
+def _refuse_to_overwrite(output: Path, inputs: Sequence[Path]) -> None:
+    """An output folder that is thrown away may not hold what is read."""
+    held = next((path for path in inputs if output == path or output in path.parents), None)
+    if held is not None:
+        raise UsageError("the output folder holds what is to be read", place=str(held), hint="choose another --output")
 
 
 def _read(source: Path, recipe: ConvertRecipe) -> tuple[list[Utterance], list[Refused]]:
@@ -194,6 +209,8 @@ def _keep_card(source: Path, folder: Path) -> None:
     write_card(folder, card or Card(name=source.stem, description="Converted; its licence was not stated."))
 
 
-def _inputs(source: Path) -> dict[str, str]:
+def _inputs(source: Path, output: Path | None) -> dict[str, str]:
     files = [path for path in source.rglob("*") if path.is_file()] if source.is_dir() else []
-    return {"merit": __version__, "source": hash_of_files(files) if files else sha256_of_file(source)}
+    if output is not None:  # which may lie in the source's folder
+        files = [path for path in files if output.resolve() not in path.resolve().parents]
+    return {"merit": __version__, "source": hash_of_files(files) if source.is_dir() else sha256_of_file(source)}

@@ -21,7 +21,7 @@ def test_every_bundled_recipe_of_a_command_is_listed_and_holds() -> None:
     entries = list_recipes()
     kinds = {entry.kind for entry in entries}
     verdicts = list(check_recipes())
-    assert kinds == {"mix", "train", "breath", "script"}
+    assert kinds >= {"mix", "train", "breath", "script"}
     assert len(verdicts) == sum(entry.kind != "script" for entry in entries) > 60
     assert [verdict for verdict in verdicts if verdict.fault] == []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from merit_cli.errors import NoInput, UsageError
 from merit_cli.manifests.convert.formats import FORMATS, guess_format
 from merit_cli.manifests.read_write import read_card, read_manifest
 from merit_cli.manifests.utterance import Utterance
@@ -102,3 +103,23 @@ def test_a_missing_file_costs_its_own_utterance_only(rich: Path, tmp_path: Path)
     assert (summary.utterances, summary.skipped) == (5, 1)
     assert ledger[0]["id"] == "odd"
     assert "8k.wav" in ledger[0]["reason"]
+
+
+def test_what_is_read_is_never_overwritten(rich: Path, tmp_path: Path) -> None:
+    there = convert(rich, "audiofolder", tmp_path / "there").output
+    ours = convert(there, "merit", tmp_path / "ours").output
+    machine = Machine(overwrite=True)
+    for source in (there, ours):  # the manifest in the second is elsewhere, its audio is not
+        with pytest.raises(UsageError, match="holds what is to be read"):
+            run_convert(source, target_format="nemo", output=there, machine=machine)
+    assert len(by_id(ours)) == len(list(there.rglob("*.wav")) + list(there.rglob("*.flac")))
+
+
+def test_an_output_within_the_sources_folder_is_found_finished_again(rich: Path) -> None:
+    first, second = (convert(rich, "speechbrain", rich / "tables") for _ in range(2))
+    assert (first.already_done, second.already_done) == (False, True)
+
+
+def test_the_wrong_format_is_told_apart_from_a_broken_one(rich: Path, tmp_path: Path) -> None:
+    with pytest.raises(NoInput, match="nothing in the format 'kaldi'"):
+        run_convert(rich, source_format="kaldi", target_format="nemo", output=tmp_path / "x", machine=Machine())
